@@ -1,0 +1,232 @@
+"""One audio file: what libsndfile (or a temporary decoded copy) gives, resampled to 16 kHz.
+
+Every slice is cut from a grid that starts at the file's first sample: the input of the resampler
+begins where input and output samples coincide, with a margin longer than its filter, so a slice has
+the samples that the whole would have, whatever was read before. libsndfile seeks to the sample in WAV,
+FLAC, Ogg and MP3 (for MP3 within float rounding, about 3e-8); formats in which it cannot seek (GSM) and
+compressed files that are cut off are first decoded to a temporary FLAC file.
+"""
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+from mmser.audio.codecs import decode_to_flac, needs_codecs
+from mmser.audio.intake import Intake, Source, take_in
+from mmser.audio.wav import WavData, Window, find_wav_data
+from mmser.errors import AudioError
+
+Waveform = npt.NDArray[np.float32]
+
+SAMPLING_RATE: Final = 16_000  # Hz, of everything that leaves this package
+MARGIN: Final = 1_600  # output samples, 0.1 s: longer than the resampler's filter on either side
+CHUNK_FRAMES: Final = 1 << 16
+SMALL_CHUNK: Final = 512  # frames; a damaged file loses the whole chunk in which libsndfile gives up
+MIN_RATE, MAX_RATE = 1_000, 1_000_000  # Hz
+
+
+class AudioFile:
+    """One opened file. Not safe for use from several threads at once."""
+
+    def __init__(self, source: Source) -> None:
+        """Open `source`; it stays open until `close`.
+
+        Raises:
+            AudioError: if it is missing, empty, a folder, unreadable or not audio.
+            MissingExtraError: if its format needs the `codecs` extra.
+        """
+        self._stack = ExitStack()
+        try:
+            intake = take_in(source, self._stack)
+            self.path, self.name, self.stem, self.sha256 = (
+                intake.path,
+                intake.name,
+                intake.stem,
+                intake.sha256,
+            )
+            self.sound, self.warnings = _open_sound(intake, self._stack)
+            self.num_frames: int = self.sound.frames
+            self.num_channels: int = self.sound.channels
+            self.sampling_rate: int = self.sound.samplerate
+            self._check()
+        except BaseException:
+            self.close()
+            raise
+
+    def _check(self) -> None:
+        if not self.num_frames:
+            raise AudioError(f"{self.name} holds 0 samples; give a file that holds audio")
+        if not MIN_RATE <= self.sampling_rate <= MAX_RATE:
+            raise AudioError(
+                f"{self.name} states a sampling rate of {self.sampling_rate} Hz; "
+                f"{MIN_RATE} to {MAX_RATE} Hz can be read"
+            )
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.num_frames / self.sampling_rate
+
+    def close(self) -> None:
+        """Close the file and delete its decoded copy."""
+        self._stack.close()
+
+    def native(self, first: int, last: int) -> Iterator[tuple[Waveform, bool]]:
+        """Yield float32 chunks (frames, channels) at the file's own rate, and whether it is the last.
+
+        Raises:
+            AudioError: if the file is damaged inside.
+        """
+        last = min(last, self.num_frames)
+        while first < last:
+            num_frames = min(CHUNK_FRAMES, last - first)
+            try:
+                if self.sound.tell() != first:
+                    self.sound.seek(first)
+                chunk: Waveform = self.sound.read(num_frames, dtype="float32", always_2d=True)
+            except (soundfile.LibsndfileError, OSError) as error:
+                seconds = first / self.sampling_rate
+                raise AudioError(f"{self.name} is damaged after {seconds:.2f} s: {error}") from error
+            if len(chunk) < num_frames:
+                chunk = np.pad(chunk, ((0, num_frames - len(chunk)), (0, 0)))
+            first += num_frames
+            yield chunk, first >= last
+
+    def resampled(self, first: int, last: int, channel: int | None = None) -> Iterator[Waveform]:
+        """Yield chunks (samples, channels) at 16 kHz that together are samples `first` to `last` exactly.
+
+        Beyond the end of the file there is silence. NaN and infinite samples become 0.
+        """
+        common = math.gcd(self.sampling_rate, SAMPLING_RATE)
+        step_in, step_out = self.sampling_rate // common, SAMPLING_RATE // common
+        anchor = max(0, (first - MARGIN) // step_out)
+        skip, wanted = first - anchor * step_out, last - first
+        stop = -(-(last + MARGIN) * self.sampling_rate // SAMPLING_RATE)
+        width = self.num_channels if channel is None else 1
+        resampler = soxr.ResampleStream(self.sampling_rate, SAMPLING_RATE, width, "float32", "HQ")
+        for chunk, at_end in self.native(anchor * step_in, stop):
+            if channel is not None:
+                chunk = chunk[:, channel : channel + 1]
+            chunk = np.nan_to_num(chunk, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+            if step_in != step_out:
+                chunk = resampler.resample_chunk(np.ascontiguousarray(chunk), last=at_end)
+            dropped = min(skip, len(chunk))
+            skip -= dropped
+            chunk = chunk[dropped : dropped + wanted]
+            wanted -= len(chunk)
+            if len(chunk):
+                yield chunk
+        while wanted > 0:
+            silence = np.zeros((min(wanted, CHUNK_FRAMES), width), np.float32)
+            wanted -= len(silence)
+            yield silence
+
+    def inspect(self, start: float, end: float) -> tuple[int, list[int]]:
+        """Count samples that are not finite, and list the channels that never change, in [start, end] s.
+
+        A whole pass is made only where it is needed: for float encodings, and until every channel has moved.
+        """
+        floats = self.sound.subtype in ("FLOAT", "DOUBLE")
+        first, last = math.floor(start * self.sampling_rate), math.ceil(end * self.sampling_rate)
+        still = np.ones(self.num_channels, bool)
+        level: Waveform | None = None
+        num_bad = num_samples = 0
+        for chunk, _ in self.native(first, max(last, first + 1)):
+            if floats:
+                finite = np.isfinite(chunk)
+                num_bad += int(chunk.size - np.count_nonzero(finite))
+                chunk = np.where(finite, chunk, np.float32(0))
+            num_samples += chunk.size
+            level = chunk[0] if level is None else level
+            still &= (chunk == level).all(axis=0)
+            if not floats and not still.any():
+                break
+        if num_bad and num_bad == num_samples:
+            raise AudioError(f"{self.name} holds no finite sample (all {num_bad} are NaN or infinite)")
+        return num_bad, [int(i) for i in np.flatnonzero(still)]
+
+
+def _open_sound(intake: Intake, stack: ExitStack) -> tuple[Any, list[str]]:
+    """Open with libsndfile, else with PyAV; return a handle whose frames can all be reached."""
+    intake.file.seek(0)
+    head = intake.file.read(12)
+    wav = find_wav_data(intake.file)
+    complaint = wav.complaint() if wav else None
+    warnings = [f"{intake.name}: {complaint}"] if complaint else []
+
+    def opened() -> Any:
+        return stack.enter_context(_open_with_libsndfile(intake, wav))
+
+    try:
+        sound = opened()
+    except soundfile.LibsndfileError as error:
+        if not needs_codecs(head):
+            raise AudioError(
+                f"{intake.name} is not audio that can be read ({error.error_string.rstrip('.')}); "
+                "give WAV, FLAC, MP3 or Ogg, or m4a, webm or amr with the codecs extra"
+            ) from error
+        path, warnings = decode_to_flac(intake.file, intake.name, stack)
+        return stack.enter_context(soundfile.SoundFile(path)), warnings
+    if not sound.seekable() or not _reaches_end(sound):
+        return _spool(intake, sound.frames, opened, warnings, stack)
+    return sound, warnings
+
+
+def _open_with_libsndfile(intake: Intake, wav: WavData | None) -> Any:
+    if wav and wav.understated and wav.raw_subtype:
+        return soundfile.SoundFile(
+            Window(intake.file, wav.offset),
+            samplerate=wav.sampling_rate,
+            channels=wav.num_channels,
+            format="RAW",
+            subtype=wav.raw_subtype,
+            endian="LITTLE",
+        )
+    # By name libsndfile reads by itself, which is faster; a name that ends in .raw would need parameters.
+    if intake.on_disk and intake.path and not intake.path.lower().endswith(".raw"):
+        return soundfile.SoundFile(intake.path)
+    intake.file.seek(0)
+    return soundfile.SoundFile(intake.file)
+
+
+def _reaches_end(sound: Any) -> bool:
+    """Tell whether the last promised frame is there; a cut FLAC or MP3 keeps its header's count."""
+    try:
+        sound.seek(max(0, sound.frames - 1))
+        return bool(len(sound.read(1)) == min(1, sound.frames))
+    except soundfile.LibsndfileError:
+        return False
+
+
+def _spool(
+    intake: Intake, stated: int, opened: Callable[[], Any], warnings: list[str], stack: ExitStack
+) -> tuple[Any, list[str]]:
+    """Decode from the beginning, as far as it goes, into a temporary FLAC file."""
+    sound = opened()
+    subtype = "PCM_16" if sound.subtype in ("GSM610", "PCM_16", "PCM_S8") else "PCM_24"
+    target = stack.enter_context(tempfile.NamedTemporaryFile(suffix=".flac"))  # noqa: SIM115
+    written = 0
+    with soundfile.SoundFile(target.name, "w", sound.samplerate, sound.channels, subtype) as out:
+        try:
+            while len(chunk := sound.read(SMALL_CHUNK, dtype="float32", always_2d=True)):
+                out.write(np.clip(chunk, -1, 1))
+                written += len(chunk)
+        except soundfile.LibsndfileError:
+            pass  # told below: what could be decoded up to here is used
+    if not written:
+        raise AudioError(f"{intake.name} holds 0 samples that can be decoded; give a file that holds audio")
+    if written < stated:
+        there = f"{written / sound.samplerate:.2f} s"
+        promise = f" of {stated / sound.samplerate:.2f} s" if stated < 1 << 60 else ""
+        warnings = [
+            *warnings,
+            f"{intake.name} is cut off or damaged: {there}{promise} are there and are used",
+        ]
+    return stack.enter_context(soundfile.SoundFile(target.name)), warnings

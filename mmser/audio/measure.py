@@ -1,0 +1,99 @@
+"""Loudness, the envelope that a report draws, and the compressed copy that it plays."""
+
+import math
+import tempfile
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from mmser.audio.files import SAMPLING_RATE, Waveform
+from mmser.audio.source import AudioSource
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WaveformSummary:
+    """What one pass over the part yields for drawing and for loudness."""
+
+    peak: npt.NDArray[np.float32]  # (channels, bins), largest |sample| of each bin, 0 where there is none
+    rms: npt.NDArray[np.float32]  # (channels, bins), root mean square of each bin
+    loudness: tuple[float | None, ...]  # dBFS of each channel over the whole part; None for digital silence
+
+
+def rms_dbfs(waveform: npt.ArrayLike) -> float | None:
+    """Return the root mean square in dB relative to full scale; None for digital silence or no samples.
+
+    >>> round(rms_dbfs([0.5, -0.5]), 2)
+    -6.02
+    """
+    samples = np.asarray(waveform, dtype=np.float64)
+    return _dbfs(float(np.mean(samples * samples))) if samples.size else None
+
+
+def _dbfs(mean_square: float) -> float | None:
+    return 10 * math.log10(mean_square) if mean_square > 0 else None
+
+
+def summarize_waveform(source: AudioSource, bins: int) -> WaveformSummary:
+    """Measure peak and root mean square in `bins` equal stretches of the part, in one streaming pass."""
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1, not {bins}")
+    shape = (source.num_channels, bins)
+    peak, energy, count = np.zeros(shape, np.float32), np.zeros(shape), np.zeros(bins)
+    total = round(source.end * SAMPLING_RATE) - round(source.start * SAMPLING_RATE)
+    # edges[i] is the first sample of bin i; with fewer samples than bins some bins stay empty
+    edges = np.arange(bins + 1, dtype=np.int64) * total // bins
+    done = 0
+    for _, block in source.blocks():
+        length = block.shape[1]
+        first = int(np.searchsorted(edges, done, side="right")) - 1
+        last = int(np.searchsorted(edges, done + length, side="left"))
+        for i in range(first, last):
+            part = block[:, max(0, edges[i] - done) : edges[i + 1] - done]
+            if part.shape[1]:
+                peak[:, i] = np.maximum(peak[:, i], np.abs(part).max(axis=1))
+                energy[:, i] += np.square(part, dtype=np.float64).sum(axis=1)
+                count[i] += part.shape[1]
+        done += length
+    rms = np.sqrt(energy / np.maximum(count, 1)).astype(np.float32)
+    loudness = tuple(_dbfs(float(e) / max(1, done)) for e in energy.sum(axis=1))
+    return WaveformSummary(peak=peak, rms=rms, loudness=loudness)
+
+
+def waveform_envelope(source: AudioSource, bins: int) -> npt.NDArray[np.float32]:
+    """Return the peaks (channels, bins) in [0, 1] or above; see `summarize_waveform` for more in one pass."""
+    return summarize_waveform(source, bins).peak
+
+
+def encode_mp3(source: AudioSource) -> bytes:
+    """Return the part as MP3 (16 kHz, constant rate), which current browsers play and seek in exactly.
+
+    One channel stays mono, two stay left and right; of more, even ones go left and odd ones right.
+    Constant rate, because players guess the place of a jump in a variable one.
+    """
+    width = min(2, source.num_channels)
+    with tempfile.NamedTemporaryFile(suffix=".mp3") as target:
+        with soundfile.SoundFile(
+            target.name,
+            "w",
+            SAMPLING_RATE,
+            width,
+            "MPEG_LAYER_III",
+            format="MP3",
+            bitrate_mode="CONSTANT",
+            compression_level=MP3_COMPRESSION,
+        ) as out:
+            for _, block in source.blocks():
+                out.write(np.clip(_to_width(block, width).T, -1, 1))
+        target.seek(0)
+        return target.read()
+
+
+MP3_COMPRESSION = 0.85  # libsndfile's scale from 0 (highest rate) to 1 (lowest)
+
+
+def _to_width(block: Waveform, width: int) -> Waveform:
+    if len(block) == width:
+        return block
+    return np.stack([block[side::width].mean(axis=0) for side in range(width)])

@@ -1,0 +1,1 @@
+"""Predictions → CallReport → terminal, HTML, tables and other formats; never imports torch."""

@@ -1,0 +1,137 @@
+// What a turn shows when it is opened, and the line under the timeline that reads out the current turn.
+function intensityBar(turn) {
+  const box = make('span', 'meter');
+  if (turn[INTENSITY] === null) { box.textContent = '—'; box.title = reasonsOf(turn).intensity || ''; return box; }
+  const [value, level] = turn[INTENSITY];
+  const svg = draw('svg', { viewBox: '0 0 60 8', 'aria-hidden': 'true' });
+  const shown = shownEmotion(turn[EMOTION]);
+  draw('rect', { class: 'track', width: 60, height: 8, rx: 1 }, svg);
+  draw('rect', { class: `fill e${shown < 0 ? UNCERTAIN : shown}`, width: (60 * value) / SCALE, height: 8, rx: 1 }, svg);
+  box.append(svg, make('span', 'quiet', data.levels[level]));
+  return box;
+}
+
+function shiftMark(turn) {
+  if (!isShift(turn)) return null;
+  const direction = turn[CHANGE][2];
+  const way = direction < 0 ? 'shift' : data.directions[direction];
+  const node = make('span', 'shiftmark');
+  const arrow = make('b', '', ARROWS[direction]);
+  arrow.setAttribute('aria-hidden', 'true');
+  node.append(arrow, way);
+  return node;
+}
+
+function emotionCell(turn) {
+  const cell = make('span', 'verdict');
+  const shown = shownEmotion(turn[EMOTION]);
+  if (shown < 0) {
+    const reason = reasonsOf(turn).emotion || 'no emotion';
+    const none = make('span', 'none', '— ');
+    none.title = reason;
+    none.append(make('span', 'quiet', reason.startsWith('withheld') ? 'withheld' : 'none'));
+    cell.append(none);
+  } else cell.append(chip(shown));
+  const shift = shiftMark(turn);
+  if (shift) cell.append(shift);
+  if (isConflict(turn)) cell.append(make('span', 'conflict', '≠'));
+  if (isConflict(turn)) cell.lastChild.title = 'Sound and words disagree';
+  return cell;
+}
+
+function probabilityTable(turn) {
+  const columns = [['Fused', turn[EMOTION]], ['Sound alone', turn[AUDIO_ONLY]], ['Words alone', turn[TEXT_ONLY]]];
+  const reasons = reasonsOf(turn), keys = ['emotion', 'audio_only', 'text_only'];
+  const table = make('table', 'probabilities');
+  const head = make('tr');
+  head.append(make('th', '', ''));
+  for (const [title] of columns) { const th = make('th', '', title); th.scope = 'col'; head.append(th); }
+  const body = make('tbody');
+  data.labels.forEach((label, k) => {
+    const row = make('tr'), name = make('th');
+    name.scope = 'row';
+    name.append(chip(k));
+    row.append(name);
+    columns.forEach(([, emotion]) => {
+      const cell = make('td', emotion && emotion[0] === k ? 'top' : '');
+      if (emotion) cell.append(miniBar(k, emotion[2 + k]), make('span', 'num', percent(emotion[2 + k])));
+      else cell.textContent = '—';
+      row.append(cell);
+    });
+    body.append(row);
+  });
+  const thead = make('thead');
+  thead.append(head);
+  table.append(thead, body);
+  const missing = columns.map(([title, emotion], k) => (emotion ? null : `${title}: — ${reasons[keys[k]] || 'not given'}`)).filter(Boolean);
+  const box = make('div', 'scores');
+  box.append(table);
+  for (const line of missing) box.append(make('p', 'fine', line));
+  return box;
+}
+
+function miniBar(kind, value) {
+  const svg = draw('svg', { class: 'mini', viewBox: '0 0 80 10', preserveAspectRatio: 'none', 'aria-hidden': 'true' });
+  draw('rect', { class: 'track', width: 80, height: 10 }, svg);
+  draw('rect', { class: `fill e${kind}`, width: (80 * value) / SCALE, height: 10 }, svg);
+  return svg;
+}
+
+function factLines(turn) {
+  const reasons = reasonsOf(turn), list = make('dl', 'turn-facts');
+  const add = (name, value, reason) => {
+    const box = make('div'), dd = make('dd', '', value === null ? '—' : value);
+    if (value === null && reason) dd.append(make('small', '', reason));
+    box.append(make('dt', '', name), dd);
+    list.append(box);
+  };
+  const [seen, change] = [turn[MODALITIES], turn[CHANGE]];
+  add('Turn', turn[ID]);
+  add('Time', turn[START] === null ? null : `${clock(turn[START], true)} – ${turn[END] === null ? '?' : clock(turn[END], true)}`, reasons.start);
+  add('Used', seen ? ['sound', 'words'].filter((_, k) => seen & (k + 1)).join(' and ') : null, reasons.modalities || reasons.emotion);
+  add('Intensity', turn[INTENSITY] ? `${(turn[INTENSITY][0] / SCALE).toFixed(2)} ${data.levels[turn[INTENSITY][1]]}` : null, reasons.intensity);
+  add('Shift', change ? `${percent(change[0])}${change[1] ? `, ${change[2] < 0 ? 'no direction' : data.directions[change[2]]}` : ''}` : null, reasons.change);
+  add('Loudness', turn[LOUDNESS] === null ? null : `${turn[LOUDNESS].toFixed(1).replace('-', '−')} dBFS`, reasons.loudness);
+  add('Words per minute', turn[SPEED] === null ? null : String(turn[SPEED]), reasons.words_per_minute);
+  if (flagsOf(turn).length) add('Flags', flagsOf(turn).map((flag) => flag.replaceAll('_', ' ')).join(', '));
+  return list;
+}
+
+function windowList(turn) {
+  const list = make('ol', 'windows');
+  for (const [start, end, emotion, strength] of turn[WINDOWS]) {
+    const item = make('li');
+    item.append(make('span', 'num', start === null ? 'part' : `${clock(start)}–${clock(end)}`), ' ', chip(shownEmotion(emotion)), make('span', 'quiet', ` ${(strength / SCALE).toFixed(2)}`));
+    list.append(item);
+  }
+  return list;
+}
+
+function buildDetail(index, onChange, withForm) {
+  const turn = turns[index], box = make('div', 'detail');
+  if (turn[TEXT] !== null) box.append(isolated('p', 'words', turn[TEXT]));
+  else if (data.hasText) box.append(make('p', 'fine', `Words: — ${reasonsOf(turn).text || 'none known'}`));
+  if (isConflict(turn)) {
+    const note = make('p', 'disagree');
+    note.append('Sound and words disagree: ', chip(turn[AUDIO_ONLY][0]), ' by voice, ', chip(turn[TEXT_ONLY][0]), ' by words.');
+    box.append(note);
+  }
+  const grid = make('div', 'grid');
+  if (turn[EMOTION] !== null) grid.append(probabilityTable(turn));
+  else grid.append(make('p', 'withheld-note', `No emotion — ${reasonsOf(turn).emotion || 'not given'}`));
+  grid.append(factLines(turn));
+  box.append(grid);
+  if (turn[WINDOWS].length > 1) box.append(make('p', 'label', 'Inside this turn'), windowList(turn));
+  if (withForm && turn[EMOTION] !== null) box.append(relabelForm(index, onChange));
+  return box;
+}
+
+function showReadout(index) {
+  const turn = turns[index], box = $('readout');
+  const head = make('p', 'readout-head');
+  head.append(make('span', 'num', timeOf(index)), ' ', isolated('b', '', speakerOf(turn)), ' ', emotionCell(turn), intensityBar(turn));
+  if (turn[EMOTION] !== null && !turn[EMOTION][1]) head.append(make('span', 'quiet', `${percent(turn[EMOTION][2 + turn[EMOTION][0]])} sure`));
+  const rest = turn[TEXT] !== null ? isolated('p', 'words', turn[TEXT]) : make('p', 'fine', data.hasText ? 'no words known' : '');
+  box.replaceChildren(head, rest);
+  if (turn[EMOTION] === null) box.append(make('p', 'fine', reasonsOf(turn).emotion || 'no emotion'));
+}

@@ -120,6 +120,7 @@ def transcript_from(parsed: Parsed, language: str | None = None) -> Transcript:
         warnings.append(f"{count(len(entries) - len(kept), 'empty turn')} left out")
     if not kept:
         raise TranscriptError("it holds no spoken words; a transcript needs at least one turn with text")
+    _drop_lone_channel(kept)
     times = _check_times(kept)
     estimated = _fill_ends(kept) if times == "given" else set()
     if estimated:
@@ -148,6 +149,13 @@ def _complete(entry: Entry) -> Entry:
     if entry.start is None and entry.end is None and entry.words:
         entry.start, entry.end = span(entry.words)
     return entry
+
+
+def _drop_lone_channel(entries: list[Entry]) -> None:
+    """Forget a channel that everybody shares: it is the mix, and says nothing of who is who."""
+    if len({entry.channel for entry in entries}) == 1 and len({entry.speaker for entry in entries}) > 1:
+        for entry in entries:
+            entry.channel = None
 
 
 def _check_times(entries: list[Entry]) -> Times:

@@ -7,7 +7,24 @@ from pathlib import Path
 from typing import Final
 
 from mmser.errors import TranscriptError
-from mmser.transcripts import captions, dialogue, own, table, whisper
+from mmser.transcripts import (
+    assemblyai,
+    aws,
+    azure,
+    captions,
+    deepgram,
+    dialogue,
+    google,
+    jsonturns,
+    nist,
+    own,
+    revai,
+    speechmatics,
+    table,
+    textgrid,
+    vcon,
+    whisper,
+)
 from mmser.transcripts.decoding import decode
 from mmser.transcripts.entries import Parsed, transcript_from
 from mmser.transcripts.fields import language_code, shown
@@ -17,11 +34,25 @@ from mmser.types import Transcript
 TEXT_FORMATS: Final[tuple[tuple[Callable[[str], bool], Callable[[str], Parsed]], ...]] = (
     (captions.sniff_webvtt, captions.read_webvtt),
     (captions.sniff_srt, captions.read_srt),
+    (textgrid.sniff_textgrid, textgrid.read_textgrid),
+    (nist.sniff_rttm, nist.read_rttm),
+    (nist.sniff_stm, nist.read_stm),
+    (nist.sniff_ctm, nist.read_ctm),
     (table.sniff_table, table.read_table),
     (dialogue.sniff_dialogue, dialogue.read_dialogue),
 )
 JSON_FORMATS: Final[tuple[tuple[Callable[[object], bool], Callable[[object], Parsed]], ...]] = (
+    (aws.sniff_transcribe, aws.read_transcribe),
+    (aws.sniff_calls, aws.read_calls),
+    (azure.sniff_azure, azure.read_azure),
+    (deepgram.sniff_deepgram, deepgram.read_deepgram),
+    (assemblyai.sniff_assemblyai, assemblyai.read_assemblyai),
+    (revai.sniff_revai, revai.read_revai),
+    (speechmatics.sniff_speechmatics, speechmatics.read_speechmatics),
+    (google.sniff_google, google.read_google),
+    (vcon.sniff_wtf, vcon.read_wtf),
     (whisper.sniff_whisper, whisper.read_whisper),
+    (jsonturns.sniff_turns, jsonturns.read_turns),
     (dialogue.sniff_dialogue_json, dialogue.read_dialogue_json),
 )
 
@@ -99,8 +130,13 @@ def _read_json(data: object, language: str | None) -> Transcript:
         transcript = own.read_own(data)
         fields = {key: getattr(transcript, key) for key in Transcript.__dataclass_fields__}
         return Transcript(**{**fields, "language": language or transcript.language})
-    for sniff, read in JSON_FORMATS:
-        if sniff(data):
-            return transcript_from(read(data), language)
+    parsed = vcon.read_vcon(data, _known_json) if vcon.sniff_vcon(data) else _known_json(data)
+    if parsed is not None:
+        return transcript_from(parsed, language)
     keys = ", ".join(list(data)[:8]) if isinstance(data, dict) else "none: it is not an object"
     raise TranscriptError(f"JSON of no known transcript format; its keys are {keys[:200]}")
+
+
+def _known_json(data: object) -> Parsed | None:
+    """Read JSON of a known format; None where there is none."""
+    return next((read(data) for sniff, read in JSON_FORMATS if sniff(data)), None)

@@ -1,0 +1,107 @@
+"""Praat TextGrid: a tier per speaker, or one word tier as forced aligners write it."""
+
+import re
+from typing import Any, Final
+
+from mmser.errors import TranscriptError
+from mmser.transcripts.entries import Entry, Parsed, Token, entries_from_tokens
+from mmser.transcripts.names import numbered
+from mmser.types import Word
+
+_SILENCE: Final = {"", "sp", "sil", "spn", "silence", "<eps>", "<sil>", "#", "<p>", "<p:>", "pau", "_"}
+_WORDS = re.compile(r"(?:(?P<speaker>.+?)\s*[-_:/ ]\s*)?words?", re.IGNORECASE)
+_PHONES = re.compile(r"(?:.+[-_:/ ]\s*)?(?:phones?|phonemes?|segments?|syllables?|kan|mau)", re.IGNORECASE)
+_DIARIZATION = re.compile(r"speakers?|diari[sz]ation|speaker[ _-]?turns?", re.IGNORECASE)
+
+
+def sniff_textgrid(text: str) -> bool:
+    """Tell whether a text is a TextGrid, long or short."""
+    head = text[:300]
+    return "ooTextFile" in head and "TextGrid" in head
+
+
+def read_textgrid(text: str) -> Parsed:
+    """Read the word tiers; without one, each interval tier is a speaker and its labels are the text.
+
+    A tier named "speaker" or "diarization" holds speakers' names and no words.
+
+    Raises:
+        TranscriptError: if the file is cut or malformed.
+    """
+    tiers = [tier for tier in _parse(text) if tier["class"] == "IntervalTier"]
+    words = [tier for tier in tiers if _WORDS.fullmatch(tier["name"].strip())]
+    who = [tier for tier in tiers if _DIARIZATION.fullmatch(tier["name"].strip())]
+    spoken = [tier for tier in tiers if not _PHONES.fullmatch(tier["name"].strip()) and tier["entries"]]
+    parsed = Parsed(format="textgrid", entries=[], file_order=False)
+    used = words or who or spoken
+    for tier in used:
+        if words:
+            parsed.entries += _word_tier(tier)
+        elif who:
+            parsed.entries += _intervals(tier, named_by_label=True)
+        else:
+            parsed.entries += _intervals(tier, named_by_label=False)
+    parsed.spoken_only = not words and bool(who)
+    unused = [tier["name"] for tier in tiers if tier not in used]
+    if unused:
+        parsed.warnings.append(f"tiers left out: {', '.join(unused)}")
+    return parsed
+
+
+def _parse(text: str) -> list[dict[str, Any]]:
+    from praatio.utilities.errors import PraatioException
+    from praatio.utilities.textgrid_io import parseTextgridStr
+
+    try:
+        tiers: list[dict[str, Any]] = parseTextgridStr(text, True)["tiers"]
+    except (PraatioException, ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
+        # praatio searches the string for its keywords: whatever is missing ends in one of these.
+        raise TranscriptError(f"it is a cut or broken TextGrid ({error}); save it again in Praat") from error
+    _check_complete(text, tiers)
+    return tiers
+
+
+def _check_complete(text: str, tiers: list[dict[str, Any]]) -> None:
+    """Refuse a file that holds fewer tiers or intervals than it announces: it was cut."""
+    announced = [
+        int(number) for number in re.findall(r"(?:intervals|points)\s*:\s*size\s*=\s*(\d{1,9})", text)
+    ]
+    sizes = re.search(r"^size\s*=\s*(\d{1,9})", text, re.MULTILINE)
+    if sizes and int(sizes[1]) != len(tiers):
+        raise TranscriptError(f"it announces {int(sizes[1])} tiers and holds {len(tiers)}: the file is cut")
+    held = [len(tier["entries"]) for tier in tiers]
+    if announced and sum(held) < sum(announced):
+        raise TranscriptError(
+            f"it announces {sum(announced)} intervals and holds {sum(held)}: the file is cut"
+        )
+
+
+def _labelled(tier: dict[str, Any]) -> list[tuple[float, float, str]]:
+    kept = []
+    for start, end, label in tier["entries"]:
+        if label.strip().casefold() not in _SILENCE:
+            kept.append((float(start), float(end), label.strip()))
+    return kept
+
+
+def _word_tier(tier: dict[str, Any]) -> list[Entry]:
+    match = _WORDS.fullmatch(tier["name"].strip())
+    speaker = numbered(match["speaker"]) if match and match["speaker"] else None
+    tokens = [
+        Token(word=Word(text=label, start=start, end=end), speaker=speaker)
+        for start, end, label in _labelled(tier)
+    ]
+    return entries_from_tokens(tokens, f"tier {tier['name']!r}")
+
+
+def _intervals(tier: dict[str, Any], *, named_by_label: bool) -> list[Entry]:
+    return [
+        Entry(
+            where=f"tier {tier['name']!r}, interval {number}",
+            start=start,
+            end=end,
+            speaker=numbered(label if named_by_label else tier["name"]),
+            text=None if named_by_label else label,
+        )
+        for number, (start, end, label) in enumerate(_labelled(tier), start=1)
+    ]

@@ -1,0 +1,95 @@
+"""Fixed decimals for every number in a report, so that equal input gives equal bytes.
+
+Times get milliseconds, probabilities and intensities four decimals, loudness two. Nothing that is not finite
+passes: a report never holds NaN.
+"""
+
+import dataclasses
+import math
+
+from mmser.types import Change, Emotion, Intensity, Prediction, Seconds, Turn, Window, Word
+
+
+def decimals(value: float, digits: int) -> float:
+    """Return `value` with `digits` decimals, never "-0.0".
+
+    Raises:
+        ValueError: if it is not finite.
+    """
+    if not math.isfinite(value):
+        raise ValueError(f"a report holds only finite numbers, not {value}")
+    return round(float(value), digits) + 0.0
+
+
+def seconds(value: Seconds) -> Seconds:
+    """Return a time with milliseconds."""
+    return decimals(value, 3)
+
+
+def optional_seconds(value: Seconds | None) -> Seconds | None:
+    """Return a time with milliseconds, or None."""
+    return None if value is None else seconds(value)
+
+
+def probability(value: float) -> float:
+    """Return a probability or intensity in [0, 1] with four decimals.
+
+    Raises:
+        ValueError: if it lies outside by more than rounding can explain.
+    """
+    if not -1e-3 <= value <= 1 + 1e-3:
+        raise ValueError(f"a probability or intensity lies in [0, 1], not at {value}")
+    return decimals(min(max(value, 0.0), 1.0), 4)
+
+
+def rounded_turn(turn: Turn) -> Turn:
+    """Return `turn` with rounded times, also of its words."""
+    words = tuple(_word(word) for word in turn.words)
+    start, end = optional_seconds(turn.start), optional_seconds(turn.end)
+    return dataclasses.replace(turn, start=start, end=end, words=words)
+
+
+def _word(word: Word) -> Word:
+    confidence = None if word.confidence is None else probability(word.confidence)
+    start, end = optional_seconds(word.start), optional_seconds(word.end)
+    return Word(text=word.text, start=start, end=end, confidence=confidence)
+
+
+def rounded_prediction(prediction: Prediction) -> Prediction:
+    """Return `prediction` with every number rounded."""
+    return dataclasses.replace(
+        prediction,
+        emotion=_emotion(prediction.emotion),
+        intensity=_intensity(prediction.intensity),
+        change=_change(prediction.change),
+        audio_only=None if prediction.audio_only is None else _emotion(prediction.audio_only),
+        text_only=None if prediction.text_only is None else _emotion(prediction.text_only),
+        windows=tuple(_window(window) for window in prediction.windows),
+    )
+
+
+def _window(window: Window) -> Window:
+    return Window(
+        start=optional_seconds(window.start),
+        end=optional_seconds(window.end),
+        emotion=_emotion(window.emotion),
+        intensity=_intensity(window.intensity),
+        change=_change(window.change),
+    )
+
+
+def _emotion(emotion: Emotion) -> Emotion:
+    probabilities = {label: probability(value) for label, value in emotion.probabilities.items()}
+    return dataclasses.replace(
+        emotion, confidence=probability(emotion.confidence), probabilities=probabilities
+    )
+
+
+def _intensity(intensity: Intensity) -> Intensity:
+    return dataclasses.replace(intensity, value=probability(intensity.value))
+
+
+def _change(change: Change | None) -> Change | None:
+    return (
+        None if change is None else dataclasses.replace(change, probability=probability(change.probability))
+    )

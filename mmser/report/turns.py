@@ -1,0 +1,149 @@
+"""One turn and its prediction → TurnReport, with a reason for whatever is missing."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from mmser.report.policy import is_withheld
+from mmser.report.rounding import decimals
+from mmser.report.timing import to_ms
+from mmser.types import Prediction, TranscriptInfo, Turn, TurnReport
+
+MIN_RATE_MS: Final = 500  # a rate over less says nothing
+# Languages written without spaces: their words cannot be counted from text.
+UNSPACED: Final = ("zh", "yue", "ja", "th", "lo", "km", "my")
+ESTIMATED: Final = "times_estimated"
+
+_SCORES: Final = ("emotion", "intensity", "change", "audio_only", "text_only")
+
+
+def turn_report(
+    turn: Turn,
+    prediction: Prediction | None,
+    *,
+    agent_reason: str | None,
+    unscored: Mapping[str, str],
+    loudness: Mapping[str, float | None],
+    transcript: TranscriptInfo | None,
+    has_recording: bool,
+) -> TurnReport:
+    """Return all that is known of one turn; `turn` and `prediction` are rounded already.
+
+    Raises:
+        ValueError: if `prediction` is for a withheld turn, or if a turn that may be scored has neither a
+            prediction nor a reason in `unscored`.
+    """
+    withheld = is_withheld(turn.role, agent_reason, speaker=turn.speaker, channel=turn.channel)
+    if prediction is not None and withheld is not None:
+        raise ValueError(f"turn {turn.id!r} has a prediction although it is {withheld}")
+    reasons = _input_reasons(turn, transcript, has_recording=has_recording)
+    if prediction is None:
+        reasons |= _no_score_reasons(turn, withheld, unscored)
+    else:
+        reasons |= _score_reasons(prediction)
+    rate, rate_reason = words_per_minute([turn], transcript)
+    if rate is None:
+        reasons["words_per_minute"] = rate_reason
+    level = _loudness(turn, loudness, reasons, has_recording=has_recording)
+    return TurnReport(
+        id=turn.id,
+        start=turn.start,
+        end=turn.end,
+        channel=turn.channel,
+        speaker=turn.speaker,
+        role=turn.role,
+        text=turn.text,
+        words=turn.words,
+        emotion=prediction.emotion if prediction else None,
+        intensity=prediction.intensity if prediction else None,
+        change=prediction.change if prediction else None,
+        modalities=prediction.modalities if prediction else (),
+        audio_only=prediction.audio_only if prediction else None,
+        text_only=prediction.text_only if prediction else None,
+        windows=prediction.windows if prediction else (),
+        loudness=level,
+        words_per_minute=rate,
+        flags=turn.flags,
+        reasons=reasons,
+    )
+
+
+def _input_reasons(turn: Turn, transcript: TranscriptInfo | None, *, has_recording: bool) -> dict[str, str]:
+    reasons = {}
+    for name, value in (("start", turn.start), ("end", turn.end)):
+        if value is None:
+            reasons[name] = "the transcript gives no times"
+    if turn.channel is None:
+        reasons["channel"] = "no channel is assigned" if has_recording else "no recording"
+    if turn.speaker is None:
+        reasons["speaker"] = "no speaker is named"
+    if turn.text is None:
+        reasons["text"] = "no transcript" if transcript is None else "no words"
+    return reasons
+
+
+def _no_score_reasons(turn: Turn, withheld: str | None, unscored: Mapping[str, str]) -> dict[str, str]:
+    if withheld is not None:
+        # The sentence stands once: 200,000 turns would repeat it a million times.
+        return dict.fromkeys(_SCORES, "withheld") | {"emotion": withheld}
+    if turn.id not in unscored:
+        raise ValueError(f"turn {turn.id!r} may be scored but has neither a prediction nor a reason")
+    return dict.fromkeys(_SCORES, unscored[turn.id])
+
+
+def _score_reasons(prediction: Prediction) -> dict[str, str]:
+    reasons = {}
+    if prediction.change is None:
+        reasons["change"] = "no earlier turn of this speaker to compare with"
+    if prediction.audio_only is None:
+        reasons["audio_only"] = "no sound was used"
+    if prediction.text_only is None:
+        reasons["text_only"] = "no words were used"
+    return reasons
+
+
+def _loudness(
+    turn: Turn, loudness: Mapping[str, float | None], reasons: dict[str, str], *, has_recording: bool
+) -> float | None:
+    level = loudness.get(turn.id)
+    if level is not None and not math.isnan(level) and level > -math.inf:
+        return decimals(level, 2)
+    if not has_recording:
+        reasons["loudness"] = "no recording"
+    elif turn.start is None or turn.end is None:
+        reasons["loudness"] = "no times"
+    else:
+        reasons["loudness"] = "digital silence, or no sound here" if turn.id in loudness else "not measured"
+    return None
+
+
+def words_per_minute(
+    turns: Sequence[Turn] | Sequence[TurnReport], transcript: TranscriptInfo | None
+) -> tuple[float | None, str]:
+    """Return words per minute over `turns`, and the reason where it is None.
+
+    Counted are turns with given times and words; words are tokens that hold a letter or a digit.
+    """
+    if transcript is not None and (transcript.language or "").split("-")[0] in UNSPACED:
+        return None, f"the language {transcript.language!r} is written without spaces between words"
+    counted, length, reason = 0, 0, "no turn"
+    for turn in turns:
+        if not turn.text and not turn.words:
+            reason = "no words known"
+        elif turn.start is None or turn.end is None:
+            reason = "no times"
+        elif ESTIMATED in turn.flags or (transcript is not None and transcript.times == "estimated"):
+            reason = "times are estimated"
+        else:
+            counted += count_words(turn)
+            length += max(to_ms(turn.end) - to_ms(turn.start), 0)
+            reason = f"less than {MIN_RATE_MS / 1000} s of speech"
+    if length < MIN_RATE_MS:
+        return None, reason
+    return decimals(counted / (length / 60_000), 1), ""
+
+
+def count_words(turn: Turn | TurnReport) -> int:
+    """Return how many words a turn holds: its words where they are listed, else its text's tokens."""
+    tokens = [word.text for word in turn.words] if turn.words else (turn.text or "").split()
+    return sum(1 for token in tokens if any(character.isalnum() for character in token))

@@ -1,0 +1,8 @@
+"""The model as transformers classes; these files know nothing of the rest of mmser."""
+
+from mmser.model.configuration_mmser import MmserConfig
+from mmser.model.dialogue_mmser import DialogueState
+from mmser.model.modeling_mmser import MmserModel, MmserOutput, MmserPrediction
+from mmser.model.processing_mmser import MmserProcessor
+
+__all__ = ["DialogueState", "MmserConfig", "MmserModel", "MmserOutput", "MmserPrediction", "MmserProcessor"]

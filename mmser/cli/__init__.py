@@ -1,0 +1,98 @@
+"""The command line: `mmser analyze`, `mmser predict`, `mmser info`.
+
+Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage,
+130 interrupted. Commands import torch and the like only once they have said what they are doing.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from mmser import __version__
+from mmser.cli import analyze, info, predict
+from mmser.cli.console import is_stdout_error, print_result, silence_stdout, stdout_error
+from mmser.errors import MmserError
+
+# Typer's own errors (an unknown option, a missing argument); the class itself has no public name.
+_TyperError: type[Exception] = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    name="mmser",
+    help="Turn by turn, how the people on a recorded call sound and speak: emotion, intensity and change.",
+    epilog="Everything runs on this machine; nothing is sent anywhere.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("analyze", epilog=analyze.EPILOG)(analyze.analyze)
+app.command("predict", epilog=predict.EPILOG)(predict.predict)
+app.command("info", epilog=info.EPILOG)(info.info)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print_result(f"mmser {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Turn by turn, how the people on a recorded call sound and speak."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; errors become one line on stderr."""
+    # The model and tokenizer are local files: no forked tokenizers, no surprises on stderr.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        code: Any = app(args=list(arguments), prog_name="mmser", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except BrokenPipeError:
+        silence_stdout()
+        return 1
+    except _TyperError as error:
+        return _fail(_typer_message(error), 2)
+    except typer.Abort:
+        return _fail("interrupted", 130)
+    except Exception as error:
+        if "--debug" in arguments:
+            traceback.print_exc()
+        if isinstance(error, OSError) and is_stdout_error(error):
+            error = stdout_error(error)
+        if isinstance(error, MmserError):
+            return _fail(str(error), error.exit_code)
+        return _fail(
+            f"{type(error).__name__}: {error} (a bug in mmser; run again with --debug and report it)", 1
+        )
+
+
+def _typer_message(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "mmser"
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    return f"{message.rstrip('.')}; see {path} --help" if message else f"see {path} --help"
+
+
+def _fail(message: str, code: int) -> int:
+    try:
+        print("mmser: error: " + " ".join(message.split()), file=sys.stderr, flush=True)
+    except OSError:
+        return code  # nobody reads stderr; the exit code still tells
+    return code

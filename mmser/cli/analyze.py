@@ -1,0 +1,250 @@
+"""`mmser analyze`: a recorded call in, an emotion report out."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmser import __version__
+from mmser.cli.console import Progress, print_result
+from mmser.cli.options import (
+    Debug,
+    Model,
+    Quiet,
+    Threads,
+    parse_pairs,
+    parse_role,
+    parse_roles,
+    parse_seconds,
+)
+from mmser.errors import UsageError
+from mmser.labels import Role
+
+if TYPE_CHECKING:
+    from mmser.types import CallReport
+
+EPILOG = """Examples:
+
+mmser analyze call.wav --transcript call.vtt --roles agent,customer -o out/
+
+mmser analyze --agent a.wav --customer c.wav --no-asr -o out/
+
+mmser analyze mono.mp3 --transcript call.json --role spk_0=agent --role spk_1=customer -o out/
+
+mmser analyze --transcript call.vtt --role Anna=customer --json | jq .change_points
+"""
+
+
+class AgentReason(StrEnum):
+    """Grounds on which agents' emotions may be analysed."""
+
+    MEDICAL = "medical"
+    SAFETY = "safety"
+    RESEARCH = "research-consented"
+
+
+class Export(StrEnum):
+    """Formats beside the report."""
+
+    AWS = "aws"
+    CSV = "csv"
+    JSONL = "jsonl"
+    SRT = "srt"
+    VTT = "vtt"
+
+
+_IN, _WHO, _OUT = "What comes in", "Who speaks", "What goes out"
+
+RecordingFile = Annotated[
+    Path | None,
+    typer.Argument(help="The recorded call, each channel one party. Leave it out for words alone."),
+]
+TranscriptFile = Annotated[
+    Path | None, typer.Option(help="Its words; the format is found out by itself.", rich_help_panel=_IN)
+]
+AgentFile = Annotated[
+    Path | None, typer.Option(help="Mono recording of the agent's side.", rich_help_panel=_IN)
+]
+CustomerFile = Annotated[
+    Path | None,
+    typer.Option(help="Mono recording of the customer's side, on the same clock.", rich_help_panel=_IN),
+]
+NoAsr = Annotated[
+    bool, typer.Option("--no-asr", help="Without a transcript: judge by sound alone.", rich_help_panel=_IN)
+]
+Start = Annotated[str | None, typer.Option(help="Begin here: seconds, or 1:30.", rich_help_panel=_IN)]
+End = Annotated[str | None, typer.Option(help="Stop here: seconds, or 1:30.", rich_help_panel=_IN)]
+Language = Annotated[
+    str | None,
+    typer.Option(help="Of the words, as a code (en, de …); found out if left out.", rich_help_panel=_IN),
+]
+Roles = Annotated[
+    str | None,
+    typer.Option(
+        help="One role for each channel, in order: agent, customer, system, unknown.",
+        metavar="ROLE,ROLE",
+        rich_help_panel=_WHO,
+    ),
+]
+SpeakerRoles = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="The role of a speaker of the transcript; repeat for more.",
+        metavar="SPEAKER=ROLE",
+        rich_help_panel=_WHO,
+    ),
+]
+Reason = Annotated[
+    AgentReason | None,
+    typer.Option(
+        help="Why agents' emotions may be analysed; without a reason they are withheld. Recorded.",
+        rich_help_panel=_WHO,
+    ),
+]
+References = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A neutral clip of a role's or speaker's voice, to judge it against; repeat for more.",
+        metavar="ROLE=CLIP",
+        rich_help_panel=_WHO,
+    ),
+]
+Rules = Annotated[
+    Path | None, typer.Option(help="YAML rules to match against the report.", rich_help_panel=_OUT)
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Folder for report.html, report.json, turns.csv and turns.jsonl.",
+        rich_help_panel=_OUT,
+    ),
+]
+Exports = Annotated[
+    list[Export] | None,
+    typer.Option(help="One more format in the folder; repeat for more.", rich_help_panel=_OUT),
+]
+NoAudio = Annotated[
+    bool, typer.Option("--no-audio", help="Leave the sound out of report.html.", rich_help_panel=_OUT)
+]
+NoText = Annotated[
+    bool, typer.Option("--no-text", help="Leave the words out of every output.", rich_help_panel=_OUT)
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace a report in the folder.", rich_help_panel=_OUT)
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the report as JSON, not as a summary.", rich_help_panel=_OUT)
+]
+
+
+def analyze(
+    recording: RecordingFile = None,
+    transcript: TranscriptFile = None,
+    agent: AgentFile = None,
+    customer: CustomerFile = None,
+    no_asr: NoAsr = False,
+    start: Start = None,
+    end: End = None,
+    language: Language = None,
+    roles: Roles = None,
+    role: SpeakerRoles = None,
+    agent_reason: Reason = None,
+    reference: References = None,
+    model: Model = None,
+    rules: Rules = None,
+    output: Output = None,
+    export: Exports = None,
+    no_audio: NoAudio = False,
+    no_text: NoText = False,
+    overwrite: Overwrite = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+    threads: Threads = 1,
+) -> None:
+    """Analyse a recorded call: who sounds and speaks how, how strongly, and where it changes."""
+    sources, side_roles = _sources(recording, agent, customer, roles)
+    channel_roles = parse_roles(roles) or side_roles
+    names = parse_pairs(role or [], "--role", "SPEAKER=ROLE")
+    speaker_roles = {name: parse_role(value, "--role") for name, value in names.items()}
+    references = parse_pairs(reference or [], "--reference", "ROLE=clip.wav", first=True)
+    begin, stop = parse_seconds(start, "--start"), parse_seconds(end, "--end")
+    if output is None and (export or overwrite or no_audio):
+        raise UsageError("--export, --overwrite and --no-audio shape files; name their folder with -o")
+    with Progress(quiet=quiet) as progress:
+        named = " + ".join(str(source) for source in sources) or str(transcript or "nothing")
+        progress.say(f"mmser {__version__}: analysing {named}")
+        # Imported here: the line above is printed before torch begins to load.
+        from mmser.outputs import check_folder, redact, write_report
+        from mmser.pipeline import EmotionPipeline, check_inputs, set_threads
+
+        check_inputs(sources, transcript, transcribe=not no_asr)
+        if output is not None:
+            check_folder(output, overwrite=overwrite)
+        set_threads(threads)
+        pipeline = EmotionPipeline.from_pretrained(model)
+        report = pipeline(
+            sources or None,
+            transcript=transcript,
+            transcribe=not no_asr,
+            roles=channel_roles,
+            speaker_roles=speaker_roles,
+            agent_reason=None if agent_reason is None else agent_reason.value,
+            language=language,
+            start=begin,
+            end=stop,
+            references=references,
+            rules=rules,
+            progress=progress,
+        )
+        if no_text:
+            report = redact(report)
+        if output is not None:
+            progress("writing", 0, 0)
+            write_report(
+                report,
+                output,
+                sources=sources,
+                exports=[item.value for item in export or ()],
+                include_audio=not no_audio,
+                include_text=not no_text,
+                overwrite=overwrite,
+            )
+            progress.say(f"wrote {output / 'report.html'}")
+        for warning in report.warnings:
+            progress.warn(warning)
+    print_result(_as_text(report, json=json))
+
+
+def _sources(
+    recording: Path | None, agent: Path | None, customer: Path | None, roles: str | None
+) -> tuple[tuple[Path, ...], tuple[Role, ...] | None]:
+    """Return the files of the recording and, for --agent and --customer, their roles."""
+    sides: list[tuple[Path, Role]] = []
+    if agent is not None:
+        sides.append((agent, "agent"))
+    if customer is not None:
+        sides.append((customer, "customer"))
+    if not sides:
+        return (() if recording is None else (recording,)), None
+    if recording is not None:
+        raise UsageError(
+            f"{recording} and --agent or --customer are both given; give the one file with all channels, "
+            "or the files of the sides"
+        )
+    if roles is not None:
+        raise UsageError("--roles is not needed with --agent and --customer, which say who is who; drop it")
+    return tuple(path for path, _ in sides), tuple(role for _, role in sides)
+
+
+def _as_text(report: "CallReport", *, json: bool) -> str:
+    if json:
+        from mmser.report.document import to_json
+
+        return to_json(report)
+    from mmser.report.terminal import render_terminal
+
+    return render_terminal(report)

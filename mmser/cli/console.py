@@ -1,0 +1,130 @@
+"""What every command shares: results on stdout, progress on stderr, one line for an error."""
+
+import contextlib
+import errno
+import os
+import sys
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from mmser.errors import OutputError
+
+SECONDS_BETWEEN_LINES = 10.0  # where stderr is a file, a line this often is enough
+STAGES = {
+    "listening": "finding speech",
+    "placing": "finding channels",
+    "analysing": "analysing turns",
+    "writing": "writing the report",
+}
+
+
+def print_result(text: str) -> None:
+    """Write `text` to stdout and flush it.
+
+    Raises:
+        OutputError: if stdout takes no more (a full disk).
+        BrokenPipeError: if the reader has gone; `main` ends quietly then.
+    """
+    try:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise stdout_error(error) from error
+
+
+def stdout_error(error: OSError) -> OutputError:
+    """Describe a failure to write to stdout, and keep Python from failing on it once more at exit."""
+    silence_stdout()
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return OutputError(f"cannot write the result to standard output: {reason}; free space or write elsewhere")
+
+
+def is_stdout_error(error: OSError) -> bool:
+    """Tell whether an error that names no file comes from a full or closed output stream."""
+    return error.filename is None and error.errno in (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT)
+
+
+def silence_stdout() -> None:
+    """Send what is still buffered for stdout nowhere."""
+    with contextlib.suppress(OSError, ValueError):  # a captured stdout has no descriptor
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(descriptor, sys.stdout.fileno())
+        os.close(descriptor)
+
+
+class Progress:
+    """Tells on stderr what is under way: a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, *, quiet: bool, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._quiet = quiet
+        self._bar: Any = None
+        self._task: Any = None
+        self._stage = ""
+        self._last_line = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def say(self, text: str) -> None:
+        """Print one line, above a bar that is running."""
+        if not self._quiet:
+            with _ignoring_lost_stderr():
+                self._stop()
+                self._stream.write(text + "\n")
+                self._stream.flush()
+
+    def warn(self, text: str) -> None:
+        """Print a warning, also when quiet: what it says changes how results must be read."""
+        with _ignoring_lost_stderr():
+            self._stop()
+            self._stream.write(f"mmser: warning: {text}\n")
+            self._stream.flush()
+
+    def __call__(self, stage: str, done: float, total: float) -> None:
+        """Show how far a stage has come, both in the stage's own unit."""
+        if self._quiet:
+            return
+        with _ignoring_lost_stderr():
+            if self._stream.isatty():
+                self._draw(stage, done, total)
+            elif stage != self._stage or time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
+                share = f" {100 * done / total:.0f} %" if total and done else ""
+                self._stream.write(f"  {STAGES.get(stage, stage)} …{share}\n")
+                self._stream.flush()
+                self._last_line = time.monotonic()
+        self._stage = stage
+
+    def _draw(self, stage: str, done: float, total: float) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        if self._bar is None or stage != self._stage:
+            self._stop()
+            columns = (TextColumn("  {task.description}"), BarColumn(), TimeRemainingColumn())
+            self._bar = Bar(*columns, console=Console(file=self._stream), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task(STAGES.get(stage, stage), total=total or None)
+        self._bar.update(self._task, completed=done, total=total or None)
+
+    def _stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+@contextlib.contextmanager
+def _ignoring_lost_stderr() -> Iterator[None]:
+    """Progress that nobody can read is no reason to stop the work."""
+    with contextlib.suppress(BrokenPipeError, OSError):
+        yield

@@ -1,0 +1,72 @@
+"""`mmser predict`: single clips in, one answer each out."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmser import __version__
+from mmser.cli.console import Progress, print_result
+from mmser.cli.options import Debug, Model, Quiet, Threads
+from mmser.errors import MmserError
+
+EPILOG = """Examples:
+
+mmser predict clip.wav
+
+mmser predict clip.wav --text "I have been waiting for an hour"
+
+mmser predict *.flac --format csv > clips.csv
+"""
+
+
+class Format(StrEnum):
+    """How the answers are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def predict(
+    clips: Annotated[list[Path], typer.Argument(help="Clips of one voice each.")],
+    text: Annotated[
+        list[str] | None,
+        typer.Option(help="What is said; repeat it for several clips, in their order."),
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Of the text, as a code (en, de …); found out if left out.")
+    ] = None,
+    format: Annotated[Format, typer.Option(help="How to print the answers.")] = Format.TABLE,
+    model: Model = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+    threads: Threads = 1,
+) -> None:
+    """Judge single clips, without the context of a call: one answer each."""
+    with Progress(quiet=quiet) as progress:
+        progress.say(f"mmser {__version__}: judging {len(clips)} clip{'s' if len(clips) != 1 else ''}")
+        # Imported here: the line above is printed before torch begins to load.
+        from mmser.cli.clips import as_csv, as_json, as_table
+        from mmser.pipeline import EmotionPipeline, set_threads
+        from mmser.report.policy import CLIP_NOTICE
+
+        progress.say(CLIP_NOTICE)
+        set_threads(threads)
+        pipeline = EmotionPipeline.from_pretrained(model)
+        reports = pipeline.predict_clips(clips, text or None, language=language, progress=progress)
+        for report in reports:
+            for warning in report.warnings:
+                progress.warn(warning)
+    if format is Format.JSON:
+        print_result(as_json(reports, pipeline.info))
+    elif format is Format.CSV:
+        print_result(as_csv(reports, pipeline.info.labels))
+    else:
+        print_result(as_table(reports))
+    failed = [report.error for report in reports if report.error is not None]
+    if len(failed) == 1:
+        raise MmserError(failed[0])
+    if failed:
+        raise MmserError(f"{len(failed)} of {len(reports)} clips failed; the first: {failed[0]}")

@@ -1,0 +1,289 @@
+"""The one way through the house: a recorded call in, a `CallReport` out."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, BinaryIO, Self, cast
+
+from mmser.audio import AudioSource, open_recording
+from mmser.calls import UNREAD, Call, is_part, prepare_call
+from mmser.channels import louder_channel
+from mmser.clips import ClipReport, clip_name, failed_clip, score_clip
+from mmser.errors import MmserError, UsageError
+from mmser.labels import Role
+from mmser.language import detect_language
+from mmser.loading import load_model
+from mmser.progress import ProgressCallback, ignore_progress
+from mmser.report.build import build_report
+from mmser.report.policy import check_agent_reason, is_withheld
+from mmser.report.rules import load_rules
+from mmser.scoring import Reference, Scorer, Scores, speaker_key
+from mmser.types import CallReport, ModelInfo, Transcript, Turn
+
+if TYPE_CHECKING:
+    from mmser.model import MmserModel, MmserProcessor
+
+Sound = str | PathLike[str] | bytes | BinaryIO
+"""One recording, as a path, its bytes or a binary file object."""
+
+REFERENCE_SECONDS = 60.0  # of a neutral clip; more adds nothing to a speaker's baseline
+NEEDS_WORDS = (
+    "the recording has no transcript; give one with --transcript, or judge by sound alone with --no-asr "
+    "(transcription arrives with a later version)"
+)
+
+
+class EmotionPipeline:
+    """Tells, turn by turn, how the people on a recorded call sound and speak.
+
+    Example:
+        >>> pipeline = EmotionPipeline.from_pretrained()  # doctest: +SKIP
+        >>> pipeline("call.wav", transcript="call.vtt", roles=("agent", "customer"))  # doctest: +SKIP
+    """
+
+    def __init__(self, model: "MmserModel", processor: "MmserProcessor", info: ModelInfo) -> None:
+        self.model, self.processor, self.info = model, processor, info
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str | PathLike[str] | None = None,
+        *,
+        revision: str | None = None,
+        device: str = "cpu",
+    ) -> Self:
+        """Load a model folder, a Hub id, or (None) the bundled model, which needs no network.
+
+        Raises:
+            ModelError: if files are missing or damaged, or the model is from a newer version.
+        """
+        return cls(*load_model(source, revision=revision, device=device))
+
+    def __call__(
+        self,
+        recording: Sound | Sequence[Sound] | None = None,
+        *,
+        transcript: str | PathLike[str] | bytes | Transcript | None = None,
+        transcribe: bool = True,
+        roles: Sequence[Role] | Mapping[str, Role] | None = None,
+        speaker_roles: Mapping[str, Role] | None = None,
+        agent_reason: str | None = None,
+        language: str | None = None,
+        start: float | None = None,
+        end: float | None = None,
+        references: Mapping[str, Sound] | None = None,
+        rules: str | PathLike[str] | None = None,
+        progress: ProgressCallback = ignore_progress,
+    ) -> CallReport:
+        """Analyse one call.
+
+        Args:
+            recording: the call, or several mono recordings on one clock; None for words alone.
+            transcript: its words, in any known format; without times they are placed over detected speech.
+            transcribe: False = without a transcript, judge by sound alone.
+            roles: one role for each channel, in order; or a mapping from speakers, as `speaker_roles`.
+            speaker_roles: speaker of the transcript → role.
+            agent_reason: "medical", "safety" or "research-consented"; without one, agents are withheld.
+            language: ISO 639-1 code of the words; what the file states, else what is detected, by default.
+            start: seconds at which to begin; times in the report stay those of the whole recording.
+            end: seconds at which to stop.
+            references: role or speaker → a neutral clip of that voice, to judge it against.
+            rules: a YAML file of rules to match against the report.
+            progress: called with what is under way.
+
+        Returns:
+            The report; the same input gives the same report.
+
+        Raises:
+            MmserError: a child of it names what is wrong with an input and what to do.
+        """
+        channel_roles, named = _split_roles(roles, speaker_roles)
+        check_inputs(recording, transcript, transcribe=transcribe)
+        if recording is None and (start is not None or end is not None or references):
+            raise UsageError("start, end and references need a recording, and none is given")
+        check_agent_reason(agent_reason)
+        matched = () if rules is None else load_rules(fspath(rules), self.info.labels)
+        with contextlib.ExitStack() as stack:
+            source = None
+            if recording is not None:
+                source = stack.enter_context(open_recording(*_several(recording), start=start, end=end))
+            call = prepare_call(
+                source,
+                transcript,
+                channel_roles=channel_roles,
+                speaker_roles=named,
+                language=language,
+                languages_read=self.info.languages,
+                progress=progress,
+            )
+            scores, warnings = self._score(call, source, agent_reason, references or {}, progress)
+            report = build_report(
+                model=self.info,
+                recording=None if source is None else source.recording,
+                transcript=call.transcript,
+                turns=call.turns,
+                predictions=list(scores.predictions.values()),
+                loudness=scores.loudness,
+                channels=call.channels,
+                duration=None if source is None else source.recording.duration,
+                part=(source.start, source.end) if source is not None and is_part(source) else None,
+                agent_reason=agent_reason,
+                unscored=scores.no_sound,
+                rules=matched,
+                warnings=[*(source.warnings if source is not None else ()), *call.warnings, *warnings],
+            )
+        return _with_reasons(report, scores)
+
+    def predict_clips(
+        self,
+        clips: Sequence[Sound],
+        texts: Sequence[str | None] | None = None,
+        *,
+        language: str | None = None,
+        progress: ProgressCallback = ignore_progress,
+    ) -> tuple[ClipReport, ...]:
+        """Judge single clips, each of one voice and by itself.
+
+        Args:
+            clips: the clips; one that cannot be read is reported in its `error`, and the rest go on.
+            texts: what is said in each, where that is known.
+            language: ISO 639-1 code of the texts; detected by default.
+            progress: called with what is under way.
+
+        Raises:
+            UsageError: if there are no clips, or texts in another number than clips.
+        """
+        if not clips:
+            raise UsageError("there is no clip to judge; name at least one audio file")
+        if texts is not None and len(texts) != len(clips):
+            raise UsageError(
+                f"{len(texts)} texts are given for {len(clips)} clips; give one for each, in order"
+            )
+        reports = []
+        for number, clip in enumerate(clips):
+            progress("analysing", number, len(clips))
+            text = None if texts is None else texts[number]
+            reports.append(self._clip(clip, clip_name(clip, number + 1), text, language))
+        progress("analysing", len(clips), len(clips))
+        return tuple(reports)
+
+    def _clip(self, clip: Sound, name: str, text: str | None, language: str | None) -> ClipReport:
+        spoken = language or detect_language(text or "")
+        try:
+            with open_recording(clip) as source:
+                return score_clip(
+                    name,
+                    source,
+                    text,
+                    model=self.model,
+                    processor=self.processor,
+                    words_read=spoken is None or spoken in self.info.languages,
+                )
+        except MmserError as error:
+            return failed_clip(name, error)
+
+    def _score(
+        self,
+        call: Call,
+        source: AudioSource | None,
+        agent_reason: str | None,
+        references: Mapping[str, Sound],
+        progress: ProgressCallback,
+    ) -> tuple[Scores, list[str]]:
+        def withheld(turn: Turn) -> bool:
+            return is_withheld(turn.role, agent_reason) is not None
+
+        scorer = Scorer(
+            self.model,
+            self.processor,
+            read=None if source is None else source.read,
+            withheld=withheld,
+            use_words=call.words_read,
+        )
+        heard, warnings = _hear_references(references, call.turns, withheld)
+        return scorer.run(call.turns, heard, progress), warnings
+
+
+def check_inputs(recording: object, transcript: object, *, transcribe: bool) -> None:
+    """Refuse a call that leaves nothing to analyse, or no way to its words.
+
+    Raises:
+        UsageError: if so.
+    """
+    if (recording is None or recording == ()) and transcript is None:
+        raise UsageError("there is nothing to analyse; give a recording, a transcript, or both")
+    if transcript is None and transcribe:
+        raise UsageError(NEEDS_WORDS)
+
+
+def set_threads(count: int) -> None:
+    """Let torch use this many processor threads.
+
+    One is a good choice on a busy machine, where more can be slower, and makes sums come out the same.
+    """
+    import torch
+
+    torch.set_num_threads(count)
+
+
+def _several(recording: Sound | Sequence[Sound]) -> Sequence[Sound]:
+    return recording if isinstance(recording, list | tuple) else (cast(Sound, recording),)
+
+
+def _split_roles(
+    roles: Sequence[Role] | Mapping[str, Role] | None, speaker_roles: Mapping[str, Role] | None
+) -> tuple[tuple[Role, ...] | None, dict[str, Role]]:
+    """Return roles by channel and roles by speaker.
+
+    Raises:
+        UsageError: if roles by channel are one text, which would be read letter by letter.
+    """
+    if isinstance(roles, str):
+        raise UsageError(f"roles is the text {roles!r}; give a sequence such as ('agent', 'customer')")
+    if isinstance(roles, Mapping):
+        return None, {**roles, **(speaker_roles or {})}
+    return None if roles is None else tuple(roles), dict(speaker_roles or {})
+
+
+def _hear_references(
+    references: Mapping[str, Sound], turns: Sequence[Turn], withheld: Callable[[Turn], bool]
+) -> tuple[list[Reference], list[str]]:
+    """Read each neutral clip for the speakers whom it names by role or name.
+
+    Raises:
+        UsageError: if nobody on the call bears a reference's role or name.
+        AudioError: if a clip cannot be read.
+    """
+    heard, warnings = [], []
+    for name, clip in references.items():
+        named = {speaker_key(turn): turn for turn in turns if name in (turn.role, turn.speaker)}
+        if not named:
+            known = dict.fromkeys(part for turn in turns for part in (turn.role, turn.speaker) if part)
+            raise UsageError(
+                f"the reference for {name!r} fits nobody on this call; its roles and speakers are "
+                f"{', '.join(list(known)[:12])}"
+            )
+        kept = {key: turn for key, turn in named.items() if not withheld(turn)}
+        if not kept:
+            warnings.append(f"the reference for {name!r} was not used, because those turns are withheld")
+            continue
+        with open_recording(clip) as source:
+            channel, _ = louder_channel(source)
+            end = min(source.end, source.start + REFERENCE_SECONDS)
+            waveform = source.read(source.start, end, channel)
+        heard += [Reference(speaker=key, role=turn.role, waveform=waveform) for key, turn in kept.items()]
+    return heard, warnings
+
+
+def _with_reasons(report: CallReport, scores: Scores) -> CallReport:
+    """Say of each turn why it has no acoustic answer, or no verbal one, where the cause is known."""
+    turns = []
+    for turn in report.turns:
+        known = {}
+        if turn.id in scores.no_sound and "audio_only" in turn.reasons:
+            known["audio_only"] = scores.no_sound[turn.id]
+        if UNREAD in turn.flags and turn.emotion is not None:
+            known["text_only"] = "the model does not read this language"
+        turns.append(dataclasses.replace(turn, reasons={**turn.reasons, **known}) if known else turn)
+    return dataclasses.replace(report, turns=tuple(turns))

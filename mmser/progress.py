@@ -1,0 +1,13 @@
+"""How long work tells how far it has come."""
+
+from collections.abc import Callable
+
+ProgressCallback = Callable[[str, float, float], None]
+"""Called with a stage ("listening", "placing", "analysing", "writing"), what is done, and the total.
+
+Both numbers are in the stage's own unit; a total of 0 means that it is not known.
+"""
+
+
+def ignore_progress(stage: str, done: float, total: float) -> None:
+    """Tell nobody."""

@@ -231,4 +231,3 @@ def test_estimated_times_are_near_the_true_ones_on_the_sample_call() -> None:
         if turn.start is not None
     ]
     assert len(errors) == len(cues) and np.median(errors) < 1.5 and max(errors) < 5
-    print(np.median(errors), max(errors))

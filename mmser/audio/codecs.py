@@ -13,7 +13,9 @@ import soundfile
 
 from mmser.errors import AudioError, MissingExtraError
 
-MAX_GAP = 0.1  # s; a longer hole between timestamps is filled with silence, to keep the clock
+# Seconds. A hole between timestamps (a dropped line) is filled with silence, to keep the clock; shorter ones
+# are rounding, longer ones a broken clock.
+MIN_GAP, MAX_GAP = 0.1, 3600.0
 
 # The beginnings of containers that PyAV reads and libsndfile does not.
 _MAGIC = ((4, b"ftyp"), (0, b"\x1a\x45\xdf\xa3"), (0, b"#!AMR"), (0, b"\x30\x26\xb2\x75"), (0, b"\xff\xf1"))
@@ -59,6 +61,10 @@ def decode_to_flac(file: BinaryIO, name: str, stack: ExitStack) -> tuple[str, li
 
 def _write(av: Any, container: Any, stream: Any, path: str, name: str) -> tuple[int, str]:
     """Write all frames of `stream`; return how many samples a channel, and why it stopped early or ''."""
+    if stream.codec_context is None:
+        raise AudioError(
+            f"{name} holds audio in an encoding that is not known here; convert it to WAV or FLAC"
+        )
     rate, num_channels = stream.rate, stream.codec_context.channels
     if not rate or not 1 <= num_channels <= 8:
         raise AudioError(f"{name} has {num_channels} channels at {rate} Hz; 1 to 8 channels can be read")
@@ -71,13 +77,13 @@ def _write(av: Any, container: Any, stream: Any, path: str, name: str) -> tuple[
                     if frame.time is not None:
                         origin = frame.time if origin is None else origin
                         gap = round((frame.time - origin) * rate) - written
-                        if gap > MAX_GAP * rate:
+                        if MIN_GAP * rate < gap <= MAX_GAP * rate:
                             written += _write_silence(out, gap, num_channels)
                     for part in resampler.resample(frame):
                         samples = part.to_ndarray().reshape(-1, num_channels)
                         out.write(samples)
                         written += len(samples)
-            except av.error.FFmpegError as error:
+            except (av.error.FFmpegError, ValueError) as error:  # ValueError: the format changes within
                 return written, str(getattr(error, "strerror", None) or error)
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{name} cannot be decoded to a temporary file at {path}: {error}") from error

@@ -2,9 +2,9 @@
 
 Every slice is cut from a grid that starts at the file's first sample: the input of the resampler
 begins where input and output samples coincide, with a margin longer than its filter, so a slice has
-the samples that the whole would have, whatever was read before. libsndfile seeks to the sample in WAV,
-FLAC, Ogg and MP3 (for MP3 within float rounding, about 3e-8); formats in which it cannot seek (GSM) and
-compressed files that are cut off are first decoded to a temporary FLAC file.
+the samples that the whole would have, whatever was read before. Formats in which libsndfile cannot seek
+(GSM), seeks to the wrong sample (Vorbis near its end), or rounds differently after a seek (MP3), and
+compressed files that are cut off, are decoded once from the beginning into a temporary 16-bit FLAC file.
 """
 
 import math
@@ -28,8 +28,10 @@ Waveform = npt.NDArray[np.float32]
 SAMPLING_RATE: Final = 16_000  # Hz, of everything that leaves this package
 MARGIN: Final = 1_600  # output samples, 0.1 s: longer than the resampler's filter on either side
 CHUNK_FRAMES: Final = 1 << 16
-SMALL_CHUNK: Final = 512  # frames; a damaged file loses the whole chunk in which libsndfile gives up
-MIN_RATE, MAX_RATE = 1_000, 1_000_000  # Hz
+SHORT_CHUNK: Final = 0.06  # s; a damaged file loses the whole chunk in which libsndfile gives up
+SLACK: Final = 0.1  # s; a decoded file may be so much shorter than stated before it counts as cut off
+LIMIT: Final = 1e9  # a float sample beyond it is damage, and would overflow in the resampler
+MIN_RATE, MAX_RATE = 1_000, 655_350  # Hz; FLAC, for temporary copies, knows no more
 
 
 class AudioFile:
@@ -55,19 +57,12 @@ class AudioFile:
             self.num_frames: int = self.sound.frames
             self.num_channels: int = self.sound.channels
             self.sampling_rate: int = self.sound.samplerate
-            self._check()
+            self._floats = self.sound.subtype in ("FLOAT", "DOUBLE")  # others cannot hold a NaN
+            if self.num_frames <= 0:
+                raise AudioError(f"{self.name} holds 0 samples; give a file that holds audio")
         except BaseException:
             self.close()
             raise
-
-    def _check(self) -> None:
-        if not self.num_frames:
-            raise AudioError(f"{self.name} holds 0 samples; give a file that holds audio")
-        if not MIN_RATE <= self.sampling_rate <= MAX_RATE:
-            raise AudioError(
-                f"{self.name} states a sampling rate of {self.sampling_rate} Hz; "
-                f"{MIN_RATE} to {MAX_RATE} Hz can be read"
-            )
 
     @property
     def duration(self) -> float:
@@ -91,7 +86,7 @@ class AudioFile:
                 if self.sound.tell() != first:
                     self.sound.seek(first)
                 chunk: Waveform = self.sound.read(num_frames, dtype="float32", always_2d=True)
-            except (soundfile.LibsndfileError, OSError) as error:
+            except (soundfile.LibsndfileError, OSError, ValueError) as error:
                 seconds = first / self.sampling_rate
                 raise AudioError(f"{self.name} is damaged after {seconds:.2f} s: {error}") from error
             if len(chunk) < num_frames:
@@ -102,7 +97,7 @@ class AudioFile:
     def resampled(self, first: int, last: int, channel: int | None = None) -> Iterator[Waveform]:
         """Yield chunks (samples, channels) at 16 kHz that together are samples `first` to `last` exactly.
 
-        Beyond the end of the file there is silence. NaN and infinite samples become 0.
+        Beyond the end of the file there is silence. NaN, infinite and absurd samples become 0.
         """
         common = math.gcd(self.sampling_rate, SAMPLING_RATE)
         step_in, step_out = self.sampling_rate // common, SAMPLING_RATE // common
@@ -114,7 +109,7 @@ class AudioFile:
         for chunk, at_end in self.native(anchor * step_in, stop):
             if channel is not None:
                 chunk = chunk[:, channel : channel + 1]
-            chunk = np.nan_to_num(chunk, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+            chunk = np.where(_usable(chunk), chunk, np.float32(0)) if self._floats else chunk
             if step_in != step_out:
                 chunk = resampler.resample_chunk(np.ascontiguousarray(chunk), last=at_end)
             dropped = min(skip, len(chunk))
@@ -129,28 +124,34 @@ class AudioFile:
             yield silence
 
     def inspect(self, start: float, end: float) -> tuple[int, list[int]]:
-        """Count samples that are not finite, and list the channels that never change, in [start, end] s.
+        """Count unusable samples (NaN, infinite, absurd) and list the channels that never change, in seconds.
 
         A whole pass is made only where it is needed: for float encodings, and until every channel has moved.
         """
-        floats = self.sound.subtype in ("FLOAT", "DOUBLE")
         first, last = math.floor(start * self.sampling_rate), math.ceil(end * self.sampling_rate)
         still = np.ones(self.num_channels, bool)
         level: Waveform | None = None
         num_bad = num_samples = 0
         for chunk, _ in self.native(first, max(last, first + 1)):
-            if floats:
-                finite = np.isfinite(chunk)
-                num_bad += int(chunk.size - np.count_nonzero(finite))
-                chunk = np.where(finite, chunk, np.float32(0))
+            if self._floats:
+                usable = _usable(chunk)
+                num_bad += int(chunk.size - np.count_nonzero(usable))
+                chunk = np.where(usable, chunk, np.float32(0))
             num_samples += chunk.size
             level = chunk[0] if level is None else level
             still &= (chunk == level).all(axis=0)
-            if not floats and not still.any():
+            if not self._floats and not still.any():
                 break
         if num_bad and num_bad == num_samples:
-            raise AudioError(f"{self.name} holds no finite sample (all {num_bad} are NaN or infinite)")
+            raise AudioError(
+                f"{self.name} holds no usable sample (all {num_bad} are NaN, infinite or beyond 1e9)"
+            )
         return num_bad, [int(i) for i in np.flatnonzero(still)]
+
+
+def _usable(chunk: Waveform) -> npt.NDArray[np.bool_]:
+    usable: npt.NDArray[np.bool_] = np.abs(chunk) <= LIMIT  # False for NaN
+    return usable
 
 
 def _open_sound(intake: Intake, stack: ExitStack) -> tuple[Any, list[str]]:
@@ -174,7 +175,15 @@ def _open_sound(intake: Intake, stack: ExitStack) -> tuple[Any, list[str]]:
             ) from error
         path, warnings = decode_to_flac(intake.file, intake.name, stack)
         return stack.enter_context(soundfile.SoundFile(path)), warnings
-    if not sound.seekable() or not _reaches_end(sound):
+    if not MIN_RATE <= sound.samplerate <= MAX_RATE:
+        raise AudioError(
+            f"{intake.name} states a sampling rate of {sound.samplerate} Hz; "
+            f"{MIN_RATE} to {MAX_RATE} Hz can be read"
+        )
+    if sound.frames < 0:
+        raise AudioError(f"{intake.name} is damaged: it states a negative number of samples")
+    lossy = sound.format in ("OGG", "MP3", "MPEG")
+    if lossy or not sound.seekable() or not _reaches_end(sound):
         return _spool(intake, sound.frames, opened, warnings, stack)
     return sound, warnings
 
@@ -189,8 +198,9 @@ def _open_with_libsndfile(intake: Intake, wav: WavData | None) -> Any:
             subtype=wav.raw_subtype,
             endian="LITTLE",
         )
-    # By name libsndfile reads by itself, which is faster; a name that ends in .raw would need parameters.
-    if intake.on_disk and intake.path and not intake.path.lower().endswith(".raw"):
+    if str(getattr(intake.file, "name", "")).lower().endswith(".raw"):
+        return soundfile.SoundFile(Window(intake.file, 0))  # soundfile would take the name for a format
+    if intake.on_disk:  # by name libsndfile reads by itself, which is faster
         return soundfile.SoundFile(intake.path)
     intake.file.seek(0)
     return soundfile.SoundFile(intake.file)
@@ -201,7 +211,7 @@ def _reaches_end(sound: Any) -> bool:
     try:
         sound.seek(max(0, sound.frames - 1))
         return bool(len(sound.read(1)) == min(1, sound.frames))
-    except soundfile.LibsndfileError:
+    except (soundfile.LibsndfileError, ValueError):  # ValueError: the position is beyond the stated length
         return False
 
 
@@ -209,20 +219,25 @@ def _spool(
     intake: Intake, stated: int, opened: Callable[[], Any], warnings: list[str], stack: ExitStack
 ) -> tuple[Any, list[str]]:
     """Decode from the beginning, as far as it goes, into a temporary FLAC file."""
-    sound = opened()
-    subtype = "PCM_16" if sound.subtype in ("GSM610", "PCM_16", "PCM_S8") else "PCM_24"
+    sound, written = opened(), 0
+    if sound.channels > 8:
+        raise AudioError(
+            f"{intake.name} has {sound.channels} channels; in {sound.format} up to 8 can be read"
+        )
+    subtype = "PCM_24" if sound.subtype == "PCM_24" else "PCM_16"
     target = stack.enter_context(tempfile.NamedTemporaryFile(suffix=".flac"))  # noqa: SIM115
-    written = 0
-    with soundfile.SoundFile(target.name, "w", sound.samplerate, sound.channels, subtype) as out:
-        try:
-            while len(chunk := sound.read(SMALL_CHUNK, dtype="float32", always_2d=True)):
+    try:
+        with soundfile.SoundFile(target.name, "w", sound.samplerate, sound.channels, subtype) as out:
+            for chunk in _until_damage(sound):
                 out.write(np.clip(chunk, -1, 1))
                 written += len(chunk)
-        except soundfile.LibsndfileError:
-            pass  # told below: what could be decoded up to here is used
+    except soundfile.LibsndfileError as error:
+        raise AudioError(
+            f"{intake.name} cannot be decoded to the temporary file {target.name}: {error}"
+        ) from error
     if not written:
         raise AudioError(f"{intake.name} holds 0 samples that can be decoded; give a file that holds audio")
-    if written < stated:
+    if written < stated - SLACK * sound.samplerate:
         there = f"{written / sound.samplerate:.2f} s"
         promise = f" of {stated / sound.samplerate:.2f} s" if stated < 1 << 60 else ""
         warnings = [
@@ -230,3 +245,12 @@ def _spool(
             f"{intake.name} is cut off or damaged: {there}{promise} are there and are used",
         ]
     return stack.enter_context(soundfile.SoundFile(target.name)), warnings
+
+
+def _until_damage(sound: Any) -> Iterator[Waveform]:
+    num_frames = max(1, round(SHORT_CHUNK * sound.samplerate))
+    try:
+        while len(chunk := sound.read(num_frames, dtype="float32", always_2d=True)):
+            yield chunk
+    except (soundfile.LibsndfileError, ValueError):
+        return  # the caller counts what came, and tells

@@ -168,10 +168,10 @@ def _describe(files: list[AudioFile], total: float) -> Recording:
 
 
 def _warnings(files: list[AudioFile], start: float, end: float) -> list[str]:
-    """Collect what is odd about the files, and look for samples that are not finite and for silence.
+    """Collect what is odd about the files, and look for samples that are not numbers and for silence.
 
     Raises:
-        AudioError: if not one sample of a file is finite.
+        AudioError: if a file has not one usable sample.
     """
     found = [warning for file in files for warning in file.warnings]
     lengths = [file.duration for file in files]
@@ -186,7 +186,7 @@ def _warnings(files: list[AudioFile], start: float, end: float) -> list[str]:
     for file in files:
         num_bad, still = file.inspect(min(start, file.duration), min(end, file.duration))
         if num_bad:
-            found.append(f"{file.name} holds {num_bad} NaN or infinite samples; they are taken as 0")
+            found.append(f"{file.name} holds {num_bad} NaN, infinite or absurd samples; they are taken as 0")
         if len(still) == file.num_channels:
             found.append(f"{file.name} holds digital silence only")
         else:

@@ -1,0 +1,93 @@
+import io
+import itertools
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmser.audio import encode_mp3, open_recording, rms_dbfs, summarize_waveform, waveform_envelope
+
+Encode = Callable[..., bytes]
+
+
+def test_loudness_of_known_signals() -> None:
+    sine = np.sin(2 * np.pi * np.arange(16_000) / 16)
+    assert rms_dbfs(sine) == pytest.approx(-3.01, abs=0.01)
+    assert rms_dbfs(np.ones(10, np.float32)) == 0.0
+    assert rms_dbfs(np.zeros(10)) is None
+    assert rms_dbfs(np.zeros(0)) is None
+
+
+@given(gain=st.floats(1e-4, 1.0))
+def test_loudness_follows_gain(gain: float) -> None:
+    noise = np.random.default_rng(0).standard_normal(1_000)
+    quiet, loud = rms_dbfs(gain * noise), rms_dbfs(noise)
+    assert quiet is not None and loud is not None
+    assert quiet - loud == pytest.approx(20 * math.log10(gain), abs=1e-6)
+
+
+def test_the_envelope_follows_each_channel(encode: Encode) -> None:
+    samples = np.zeros((80_000, 2))
+    samples[16_000:24_000, 0] = 0.5 * np.sin(np.arange(8_000))
+    samples[72_000:, 1] = 0.25 * np.sin(np.arange(8_000))
+    with open_recording(encode(samples, 16_000)) as source:
+        summary = summarize_waveform(source, 10)
+        np.testing.assert_array_equal(waveform_envelope(source, 10), summary.peak)
+    assert summary.peak.shape == summary.rms.shape == (2, 10)
+    assert np.flatnonzero(summary.peak[0]).tolist() == [2] and np.flatnonzero(summary.peak[1]).tolist() == [9]
+    assert summary.peak[0, 2] == pytest.approx(0.5, abs=1e-3)
+    assert summary.rms[0, 2] == pytest.approx(0.5 / math.sqrt(2), abs=1e-3)
+    assert summary.loudness[0] == pytest.approx(-19.03, abs=0.05)
+    assert summary.loudness[1] == pytest.approx(-25.05, abs=0.05)
+
+
+def test_the_envelope_does_not_depend_on_blocks_and_covers_the_part_only(encode: Encode) -> None:
+    noise = 0.1 * np.random.default_rng(0).standard_normal(16_000 * 70)
+    with open_recording(encode(noise, 16_000), start=3.0, end=68.0) as source:
+        peaks = waveform_envelope(source, 7)
+        samples = source.read(3.0, 68.0, 0)
+    edges = np.arange(8) * len(samples) // 7
+    expected = [np.abs(samples[a:b]).max() for a, b in itertools.pairwise(edges)]
+    np.testing.assert_allclose(peaks[0], expected, atol=1e-6)
+
+
+def test_more_bins_than_samples_leave_bins_empty(encode: Encode) -> None:
+    with open_recording(encode(np.full(160, 0.5), 16_000)) as source:
+        summary = summarize_waveform(source, 1_000)
+    assert np.count_nonzero(summary.peak) == 160 and np.isfinite(summary.rms).all()
+
+
+def test_silence_has_no_loudness(encode: Encode) -> None:
+    with open_recording(encode(np.zeros(1_600), 16_000)) as source:
+        assert summarize_waveform(source, 4).loudness == (None,)
+
+
+@pytest.mark.parametrize(("channels", "width"), [(1, 1), (2, 2), (5, 2)])
+def test_the_player_gets_a_small_mp3_on_the_same_clock(encode: Encode, channels: int, width: int) -> None:
+    rate = 8_000
+    t = np.arange(rate * 10) / rate
+    burst = np.where((t > 4) & (t < 4.5), 0.5 * np.sin(2 * np.pi * 800 * t), 0.0)
+    samples = np.stack(
+        [burst if i % 2 == 0 else 0.3 * np.sin(2 * np.pi * 300 * t) for i in range(channels)], 1
+    )
+    with open_recording(encode(samples, rate)) as source:
+        data = encode_mp3(source)
+    decoded, decoded_rate = soundfile.read(io.BytesIO(data), always_2d=True)
+    assert decoded_rate == 16_000 and decoded.shape[1] == width
+    assert len(decoded) == pytest.approx(160_000, abs=2_400)
+    assert len(data) < 10 * 6_000
+    loud = np.flatnonzero(np.abs(decoded[:, 0]) > 0.1)
+    assert loud[0] / 16_000 == pytest.approx(4.0, abs=0.08)
+    assert loud[-1] / 16_000 == pytest.approx(4.5, abs=0.08)
+    if width == 2:
+        assert not decoded[16_000:48_000, 0].any() and np.abs(decoded[16_000:48_000, 1]).max() > 0.2
+
+
+def test_a_part_alone_is_encoded(encode: Encode) -> None:
+    with open_recording(encode(np.full(80_000, 0.1)), start=2.0, end=4.0) as source:
+        decoded, _ = soundfile.read(io.BytesIO(encode_mp3(source)))
+    assert len(decoded) == pytest.approx(32_000, abs=2_400)

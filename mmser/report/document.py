@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn
 from pydantic import TypeAdapter, ValidationError
 
 from mmser.errors import MmserError
-from mmser.types import SCHEMA, CallReport
+from mmser.types import SCHEMA, CallReport, Record
 
 _FAMILY, _VERSION = SCHEMA.split("/")
 # Half of a pair of UTF-16 code units: no character, and UTF-8 cannot hold it.
@@ -21,8 +21,8 @@ def to_json(report: CallReport) -> str:
     One line per turn, so that documents of long calls can be compared and searched line by line.
     """
     lines = []
-    for name, value in report.to_dict().items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
+    for name, value in vars(report).items():
+        if isinstance(value, tuple) and value and isinstance(value[0], Record):
             body = ",\n  ".join(_dumps(item) for item in value)
             lines.append(f"{_dumps(name)}: [\n  {body}\n ]")
         else:
@@ -31,7 +31,8 @@ def to_json(report: CallReport) -> str:
 
 
 def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    # A record's attributes stand in field order; `to_dict` gives the same, ten times as slowly.
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=vars)
 
 
 def from_json(text: str) -> CallReport:

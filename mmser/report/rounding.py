@@ -37,6 +37,8 @@ def probability(value: float) -> float:
     Raises:
         ValueError: if it lies outside by more than rounding can explain.
     """
+    if 0.0 <= value <= 1.0:  # nearly always: a report may hold millions of them
+        return round(float(value), 4) + 0.0
     if not -1e-3 <= value <= 1 + 1e-3:
         raise ValueError(f"a probability or intensity lies in [0, 1], not at {value}")
     return decimals(min(max(value, 0.0), 1.0), 4)
@@ -44,9 +46,17 @@ def probability(value: float) -> float:
 
 def rounded_turn(turn: Turn) -> Turn:
     """Return `turn` with rounded times, also of its words."""
-    words = tuple(_word(word) for word in turn.words)
-    start, end = optional_seconds(turn.start), optional_seconds(turn.end)
-    return dataclasses.replace(turn, start=start, end=end, words=words)
+    return Turn(
+        id=turn.id,
+        start=optional_seconds(turn.start),
+        end=optional_seconds(turn.end),
+        channel=turn.channel,
+        speaker=turn.speaker,
+        role=turn.role,
+        text=turn.text,
+        words=tuple(_word(word) for word in turn.words),
+        flags=turn.flags,
+    )
 
 
 def _word(word: Word) -> Word:
@@ -79,14 +89,17 @@ def _window(window: Window) -> Window:
 
 
 def _emotion(emotion: Emotion) -> Emotion:
-    probabilities = {label: probability(value) for label, value in emotion.probabilities.items()}
-    return dataclasses.replace(
-        emotion, confidence=probability(emotion.confidence), probabilities=probabilities
+    return Emotion(
+        label=emotion.label,
+        top=emotion.top,
+        confidence=probability(emotion.confidence),
+        abstained=emotion.abstained,
+        probabilities={label: probability(value) for label, value in emotion.probabilities.items()},
     )
 
 
 def _intensity(intensity: Intensity) -> Intensity:
-    return dataclasses.replace(intensity, value=probability(intensity.value))
+    return Intensity(value=probability(intensity.value), level=intensity.level)
 
 
 def _change(change: Change | None) -> Change | None:

@@ -1,7 +1,7 @@
 """AssemblyAI: times in milliseconds."""
 
 from mmser.errors import TranscriptError
-from mmser.transcripts.entries import Entry, Parsed, Token, entries_from_tokens
+from mmser.transcripts.entries import Entry, Parsed, Token, entries_from_tokens, split_by_speaker
 from mmser.transcripts.fields import (
     Json,
     channel,
@@ -37,10 +37,12 @@ def read_assemblyai(data: object) -> Parsed:
     if status not in (None, "completed"):
         raise TranscriptError(f"its status is {shown(status)}; only a completed transcript can be read")
     words = objects(get(data, "words") or [], "words")
-    entries = [
-        _utterance(item, f"utterances[{index}]")
-        for index, item in enumerate(objects(get(data, "utterances") or [], "utterances"))
-    ]
+    entries = []
+    for index, item in enumerate(objects(get(data, "utterances") or [], "utterances")):
+        entry = _utterance(item, f"utterances[{index}]")
+        entries += split_by_speaker(
+            entry, [numbered(word.get("speaker")) for word in item.get("words") or []]
+        )
     if sum(len(entry.words) for entry in entries) != len(words) or not entries:
         tokens = [_token(item, f"words[{index}]") for index, item in enumerate(words)]
         entries = entries_from_tokens(tokens, "words")

@@ -1,6 +1,6 @@
 """Deepgram."""
 
-from mmser.transcripts.entries import Entry, Parsed, Token, entries_from_tokens
+from mmser.transcripts.entries import Entry, Parsed, Token, entries_from_tokens, split_by_speaker
 from mmser.transcripts.fields import (
     Json,
     channel,
@@ -76,15 +76,15 @@ def _utterances(items: list[Json]) -> list[Entry]:
     for index, item in enumerate(items):
         where = f"results.utterances[{index}]"
         words = objects(item.get("words") or [], f"{where}.words")
-        entries.append(
-            Entry(
-                where=where,
-                start=seconds(item.get("start"), f"{where}.start"),
-                end=seconds(item.get("end"), f"{where}.end"),
-                speaker=numbered(item.get("speaker")),
-                channel=channel(item.get("channel")),
-                text=string(item, "transcript", where),
-                words=[_word(word, f"{where}.words[{number}]") for number, word in enumerate(words)],
-            )
+        entry = Entry(
+            where=where,
+            start=seconds(item.get("start"), f"{where}.start"),
+            end=seconds(item.get("end"), f"{where}.end"),
+            speaker=numbered(item.get("speaker")),
+            channel=channel(item.get("channel")),
+            text=string(item, "transcript", where),
+            words=[_word(word, f"{where}.words[{number}]") for number, word in enumerate(words)],
         )
+        # An utterance ends at a pause; another speaker may begin inside it.
+        entries += split_by_speaker(entry, [numbered(word.get("speaker")) for word in words])
     return entries

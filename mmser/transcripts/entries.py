@@ -98,6 +98,17 @@ def _entry(group: list[Token], where: str) -> Entry:
     )
 
 
+def split_by_speaker(entry: Entry, speakers: Sequence[str | None]) -> list[Entry]:
+    """Split a segment whose words belong to several speakers; `speakers` has one name per word."""
+    if len(set(speakers)) <= 1:
+        return [entry]
+    tokens = [
+        Token(word=word, speaker=speaker, channel=entry.channel, segment=0)
+        for word, speaker in zip(entry.words, speakers, strict=True)
+    ]
+    return entries_from_tokens(tokens, entry.where)
+
+
 def span(words: Iterable[Word]) -> tuple[Seconds | None, Seconds | None]:
     """Return the first start and last end among words, None where no word has a time."""
     timed = [word for word in words if word.start is not None and word.end is not None]

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import Final
 
 from mmser.labels import Role
@@ -42,6 +43,7 @@ _BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
 _AGENT_BY_NAME = re.compile(r"(?:agent|representative|operator)\s*[\s:,\-–]\s*\S")
 
 
+@lru_cache(maxsize=4096)
 def role_of(name: str | None) -> Role:
     """Return the role that a speaker's name states ("Agent 2", "Customer", "IVR"), else unknown."""
     if not name:
@@ -61,8 +63,8 @@ def numbered(label: object) -> str | None:
     """Return a speaker's name: numbers become "Speaker 1", names stay, null and blank are None."""
     if label is None or isinstance(label, dict | list):
         return None
-    if isinstance(label, int | float) and not isinstance(label, bool):
-        return f"Speaker {label:g}"
+    if isinstance(label, int) and not isinstance(label, bool):
+        return f"Speaker {label}" if abs(label) < 10**9 else None
     name = " ".join(str(label).split())
     return f"Speaker {name}" if name.isdecimal() else name or None
 

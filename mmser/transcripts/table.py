@@ -11,7 +11,8 @@ from mmser.transcripts.entries import Entry, Parsed
 from mmser.transcripts.fields import channel, language_code, shown
 from mmser.transcripts.names import numbered, role_of
 
-_MS = 1000.0
+_MS: Final = 1000.0
+_DAY: Final = 86_400
 _COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "start": ("start", "begin", "start time", "begin time", "starttime", "start s", "start seconds",
               "start sec", "from", "offset", "time", "timestamp", "in", "start timestamp"),
@@ -97,13 +98,16 @@ def _whisper_milliseconds(header: list[str | None], rows: list[tuple[int, dict[s
     """Whisper's TSV and whisper.cpp's CSV hold whole milliseconds under plain "start" and "end"."""
     if [field for field in header if field != "speaker"] != ["start", "end", "text"] or not rows:
         return False
+    plain = "speaker" not in header and len(rows) > 1  # else only times beyond a day tell
     times = [fields[key] for _, fields in rows for key in ("start", "end")]
     if not all(time.isascii() and time.isdecimal() and len(time) < 10 for time in times):
         return False
-    words = sum(len(fields["text"].split()) for _, fields in rows)
-    spoken = sum(max(0, int(fields["end"]) - int(fields["start"])) for _, fields in rows)
-    # As seconds, nobody speaks one word in 20 s throughout a call.
-    return max(map(int, times)) >= _MS and spoken > 20 * max(1, words)
+    # As seconds, nobody speaks one word in 20 s in nearly every turn.
+    slow = sum(
+        int(fields["end"]) - int(fields["start"]) > 20 * max(1, len(fields["text"].split()))
+        for _, fields in rows
+    )
+    return slow > 0.8 * len(rows) and max(map(int, times)) >= (_MS if plain else _DAY)
 
 
 def _row(fields: dict[str, str], where: str, per_second: float) -> Entry:

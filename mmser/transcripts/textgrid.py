@@ -69,6 +69,8 @@ def _check_complete(text: str, tiers: list[dict[str, Any]]) -> None:
     sizes = re.search(r"^size\s*=\s*(\d{1,9})", text, re.MULTILINE)
     if sizes and int(sizes[1]) != len(tiers):
         raise TranscriptError(f"it announces {int(sizes[1])} tiers and holds {len(tiers)}: the file is cut")
+    if len(announced) < len(re.findall(r'class\s*=\s*"(?:IntervalTier|TextTier)"', text)):
+        raise TranscriptError("a tier does not say how many intervals it has: the file is cut")
     held = [len(tier["entries"]) for tier in tiers]
     if announced and sum(held) < sum(announced):
         raise TranscriptError(

@@ -1,7 +1,7 @@
 """JSON of the Whisper family: openai-whisper, faster-whisper, whisper.cpp, WhisperX, transformers."""
 
 from mmser.errors import TranscriptError
-from mmser.transcripts.entries import Entry, Parsed
+from mmser.transcripts.entries import Entry, Parsed, split_by_speaker
 from mmser.transcripts.fields import (
     Json,
     confidence,
@@ -21,11 +21,13 @@ def sniff_whisper(data: object) -> bool:
     """Tell whether JSON has Whisper's segments, chunks or whisper.cpp's transcription."""
     if is_object(data, "segments"):
         first = get(data, "segments", 0)
-        return get(data, "segments") == [] or is_object(first, "start", "end", "text")
+        return get(data, "segments") == [] or (
+            is_object(first, "start", "end", "text") and not isinstance(first["start"], str)
+        )
     return (
         is_object(get(data, "transcription", 0), "offsets", "text")
         or is_object(get(data, "chunks", 0), "timestamp", "text")
-        or is_object(get(data, 0), "start", "end", "text")
+        or (is_object(first := get(data, 0), "start", "end", "text") and not isinstance(first["start"], str))
     )
 
 
@@ -49,7 +51,7 @@ def read_whisper(data: object) -> Parsed:
         return Parsed(format="whisper_chunks", entries=_chunks(chunks), language=language)
     key = "segments" if isinstance(data, dict) else "segment"
     segments = objects(get(data, "segments") if isinstance(data, dict) else data, key)
-    entries = [_segment(item, f"{key}[{index}]") for index, item in enumerate(segments)]
+    entries = [entry for index, item in enumerate(segments) for entry in _segment(item, f"{key}[{index}]")]
     name = "whisperx" if is_object(data, "word_segments") or _has_scores(segments) else "whisper"
     return Parsed(format=name, entries=entries, language=language)
 
@@ -58,9 +60,9 @@ def _has_scores(segments: list[Json]) -> bool:
     return any("score" in word for segment in segments for word in segment.get("words") or () if word)
 
 
-def _segment(item: Json, where: str) -> Entry:
+def _segment(item: Json, where: str) -> list[Entry]:
     words = item.get("words")
-    return Entry(
+    entry = Entry(
         where=where,
         start=seconds(item.get("start"), f"{where}.start"),
         end=seconds(item.get("end"), f"{where}.end"),
@@ -68,6 +70,17 @@ def _segment(item: Json, where: str) -> Entry:
         text=string(item, "text", where),
         words=[] if words is None else words_of(words, f"{where}.words"),
     )
+    return split_by_speaker(entry, _word_speakers(words or [], entry.speaker))
+
+
+def _word_speakers(words: list[Json], speaker: str | None) -> list[str | None]:
+    """Return WhisperX's speaker per word; a word without one belongs with the word before it."""
+    speakers = []
+    for word in words:
+        if str(word.get("word", word.get("text", ""))).strip():
+            speaker = numbered(word.get("speaker")) or speaker
+            speakers.append(speaker)
+    return speakers
 
 
 def words_of(items: object, where: str) -> list[Word]:

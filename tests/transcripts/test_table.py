@@ -63,3 +63,8 @@ def test_a_broken_row_names_its_line(row: str, what: str) -> None:
 def test_cells_that_a_spreadsheet_would_run_stay_text() -> None:
     turn = read_transcript(b"start,end,speaker,text\n1,2,Agent,=cmd|' /C calc'!A0\n").turns[0]
     assert turn.text == "=cmd|' /C calc'!A0"
+
+
+def test_one_long_turn_is_no_millisecond() -> None:
+    turn = read_transcript(b"start,end,speaker,text\n0,2400,Customer,hello\n").turns[0]
+    assert (turn.start, turn.end) == (0, 2400)

@@ -97,3 +97,16 @@ def test_real_files_have_the_same_words_and_times(
     assert [(t.start, t.end, t.text) for t in transcript.turns] == [
         (s["start"], s["end"], s["text"].strip()) for s in raw["segments"]
     ]
+
+
+def test_a_segment_in_which_two_people_speak_is_split() -> None:
+    words = [
+        {"word": "Yes?", "start": 1.0, "end": 1.2, "speaker": "SPEAKER_00"},
+        {"word": "9", "score": 0.1},
+        {"word": "Hello.", "start": 1.5, "end": 2.0, "speaker": "SPEAKER_01"},
+    ]
+    item = segment(text="Yes? 9 Hello.", words=words, speaker="SPEAKER_00")
+    turns = read({"segments": [item], "word_segments": words}).turns
+    assert [(t.speaker, t.start, t.end, t.text) for t in turns] == [
+        ("SPEAKER_00", 1.0, 1.2, "Yes? 9"), ("SPEAKER_01", 1.5, 2.0, "Hello.")
+    ]  # fmt: skip

@@ -103,14 +103,18 @@ def _write_whole(name: Path, content: bytes | str) -> None:
 def _take_name(name: Path, path: Path, undo: list[Callable[[], None]]) -> Path | None:
     """Rename `name` to `path`; return where the file that stood there waits until all went well."""
     if not path.exists():
-        os.replace(name, path)
+        name.replace(path)
         undo.append(functools.partial(path.unlink, missing_ok=True))
         return None
     backup = _hidden(path, "old")
-    os.replace(path, backup)
-    undo.append(functools.partial(os.replace, backup, path))
-    os.replace(name, path)
+    path.replace(backup)
+    undo.append(functools.partial(_put_back, backup, path))
+    name.replace(path)
     return backup
+
+
+def _put_back(backup: Path, path: Path) -> None:
+    backup.replace(path)
 
 
 def _shown(name: object) -> str:

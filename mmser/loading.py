@@ -49,12 +49,12 @@ def load_model(
             f"the model in {folder} cannot be loaded: {_first_line(error)}; "
             "if its files are damaged, fetch or train it again"
         ) from error
-    lost = sorted(found["missing_keys"]) + sorted(str(key) for key in found["mismatched_keys"])
+    lost = sorted(found["missing_keys"]) + sorted(key[0] for key in found["mismatched_keys"])
     if lost:
         # transformers would go on with random numbers in their place.
         raise ModelError(
-            f"{folder / WEIGHTS} lacks {len(lost)} of the weights that its config.json asks for, such as "
-            f"{lost[0]}; fetch or train the model again"
+            f"{folder / WEIGHTS} lacks {len(lost)} of the weights that config.json beside it asks for, such "
+            f"as {lost[0]}; fetch or train the model again"
         )
     model: Any = loaded
     return model.to(device).eval(), processor, _describe(name, folder, model.config)

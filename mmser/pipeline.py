@@ -18,7 +18,7 @@ from mmser.progress import ProgressCallback, ignore_progress
 from mmser.report.build import build_report
 from mmser.report.policy import check_agent_reason, is_withheld
 from mmser.report.rules import load_rules
-from mmser.scoring import Reference, Scorer, Scores, speaker_key
+from mmser.scoring import BATCH_SECONDS, Reference, Scorer, Scores, speaker_key
 from mmser.types import CallReport, ModelInfo, Transcript, Turn
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Sound = str | PathLike[str] | bytes | BinaryIO
 """One recording, as a path, its bytes or a binary file object."""
 
-REFERENCE_SECONDS = 60.0  # of a neutral clip; more adds nothing to a speaker's baseline
+REFERENCE_SECONDS = 20.0  # of a neutral clip, from its start
 NEEDS_WORDS = (
     "the recording has no transcript; give one with --transcript, or judge by sound alone with --no-asr "
     "(transcription arrives with a later version)"
@@ -41,6 +41,8 @@ class EmotionPipeline:
         >>> pipeline = EmotionPipeline.from_pretrained()  # doctest: +SKIP
         >>> pipeline("call.wav", transcript="call.vtt", roles=("agent", "customer"))  # doctest: +SKIP
     """
+
+    batch_seconds = BATCH_SECONDS  # of sound at once, padding counted: what bounds memory
 
     def __init__(self, model: "MmserModel", processor: "MmserProcessor", info: ModelInfo) -> None:
         self.model, self.processor, self.info = model, processor, info
@@ -129,7 +131,7 @@ class EmotionPipeline:
                 duration=None if source is None else source.recording.duration,
                 part=(source.start, source.end) if source is not None and is_part(source) else None,
                 agent_reason=agent_reason,
-                unscored=scores.no_sound,
+                unscored=_unscored(call.turns, scores),
                 rules=matched,
                 warnings=[*(source.warnings if source is not None else ()), *call.warnings, *warnings],
             )
@@ -200,6 +202,7 @@ class EmotionPipeline:
             read=None if source is None else source.read,
             withheld=withheld,
             use_words=call.words_read,
+            batch_seconds=self.batch_seconds,
         )
         heard, warnings = _hear_references(references, call.turns, withheld)
         return scorer.run(call.turns, heard, progress), warnings
@@ -274,6 +277,16 @@ def _hear_references(
             waveform = source.read(source.start, end, channel)
         heard += [Reference(speaker=key, role=turn.role, waveform=waveform) for key, turn in kept.items()]
     return heard, warnings
+
+
+def _unscored(turns: Sequence[Turn], scores: Scores) -> dict[str, str]:
+    """Say of each turn without a prediction why, where the policy is not the cause."""
+    unread = {turn.id for turn in turns if UNREAD in turn.flags}
+    return {
+        key: f"{why}, and the model does not read this language" if key in unread else why
+        for key, why in scores.no_sound.items()
+        if key not in scores.predictions
+    }
 
 
 def _with_reasons(report: CallReport, scores: Scores) -> CallReport:

@@ -22,6 +22,7 @@ MIN_SECONDS = 0.1  # shorter sound holds no frame worth a judgement
 BATCH_SECONDS = 90.0  # sound in one batch, counted with its padding
 BATCH_ROWS = 64
 
+OUTSIDE = "the turn begins after the end of the recording"
 TOO_SHORT = f"the turn is shorter than {MIN_SECONDS} s"
 SILENT = "the channel holds nothing but digital silence here"
 NO_SOUND = "there is no recording"
@@ -61,7 +62,8 @@ class _Row:
     turn: Turn
     utterance: Utterance
     waveform: "Waveform | None"
-    withheld: bool
+    kept: bool  # False: it went in for the context or the baseline of others
+    reference: bool = False
 
 
 def speaker_key(turn: Turn) -> str:
@@ -106,22 +108,19 @@ class Scorer:
         progress: ProgressCallback = ignore_progress,
     ) -> Scores:
         """Score `turns`, which are in order of start, after the speakers' `references`."""
-        for reference in references:
-            self._listen_to(reference)
-        pending: list[_Row] = []
-        longest = 0
+        pending = [self._reference_row(reference) for reference in references]
+        longest = max((_length(row) for row in pending), default=0)
         budget = int(self.batch_seconds * self.config.sampling_rate)
         for number, row in self._rows(turns):
-            samples = 0 if row.waveform is None else len(row.waveform)
-            if pending and (
-                len(pending) >= BATCH_ROWS or max(longest, samples) * (len(pending) + 1) > budget
-            ):
+            # References share the first batch: alone they would be one that answers nothing.
+            full = len(pending) >= BATCH_ROWS or max(longest, _length(row)) * (len(pending) + 1) > budget
+            if full and not all(other.reference for other in pending):
                 self._predict(pending)
                 pending, longest = [], 0
                 progress("analysing", number, len(turns))
             pending.append(row)
-            longest = max(longest, samples)
-        if pending:
+            longest = max(longest, _length(row))
+        if not all(row.reference for row in pending):
             self._predict(pending)
         self._close()
         progress("analysing", len(turns), len(turns))
@@ -148,7 +147,7 @@ class Scorer:
                 waveform = self._hear(turn, piece) if sound else None
                 heard = heard or waveform is not None
                 if waveform is not None or piece.text is not None:
-                    yield number, _Row(turn, piece, waveform, withheld)
+                    yield number, _Row(turn, piece, waveform, kept=not withheld)
             if sound:
                 self._note_loudness(turn.id)
             if not withheld and not heard:
@@ -161,6 +160,8 @@ class Scorer:
             return NO_TIMES
         if turn.channel is None:
             return NO_CHANNEL
+        if "outside_audio" in turn.flags:
+            return OUTSIDE
         return TOO_SHORT if turn.end - turn.start < MIN_SECONDS else None
 
     def _hear(self, turn: Turn, piece: Utterance) -> "Waveform | None":
@@ -189,71 +190,45 @@ class Scorer:
 
     # --- rows → predictions ----------------------------------------------------------------------
 
-    def _listen_to(self, reference: Reference) -> None:
-        longest = int(self.config.max_seconds * self.config.sampling_rate)
-        for begin in range(0, len(reference.waveform), longest):
-            piece = reference.waveform[begin : begin + longest]
-            if len(piece) < MIN_SECONDS * self.config.sampling_rate:
-                continue
-            self._step(
-                audio=[piece],
-                text=[None],
-                speakers=[reference.speaker],
-                roles=[reference.role],
-                reference=True,
-            )
-
-    def _step(
-        self,
-        *,
-        audio: "list[Waveform | None]",
-        text: "list[str | list[str] | None]",
-        speakers: list[str],
-        roles: list[Role],
-        confidence: list[list[float] | None] | None = None,
-        reference: bool = False,
-    ) -> list[Answer]:
-        """Feed the next rows of the call to the model and carry its state on."""
-        ids = [self._speakers.setdefault(speaker, len(self._speakers)) for speaker in speakers]
-        batch = self.processor(
-            audio=audio,
-            text=text,
-            sampling_rate=self.config.sampling_rate,
-            text_confidence=confidence,
-            dialogue_ids=[0] * len(audio),
-            speaker_ids=ids,
-            roles=roles,
-            positions=list(range(self._position, self._position + len(audio))),
-            references=[reference] * len(audio),
-        )
-        self._position += len(audio)
-        answers = self.model.predict(**batch.to(self.model.device), state=self._state)
-        self._state = answers.state
-        return _plain_answers(answers)
+    def _reference_row(self, reference: Reference) -> _Row:
+        limit = int(self.config.max_seconds * self.config.sampling_rate)
+        turn = Turn(id="", start=None, end=None, speaker=reference.speaker, role=reference.role)
+        utterance = Utterance(turn=-1, first=True, start=None, end=None, text=None)
+        return _Row(turn, utterance, reference.waveform[:limit], kept=False, reference=True)
 
     def _predict(self, rows: list[_Row]) -> None:
+        """Feed the next rows of the call to the model, carry its state on, and keep what may be kept."""
         stated = [list(row.utterance.confidence) or None for row in rows]
-        answers = self._step(
+        speakers = [speaker_key(row.turn) for row in rows]
+        batch = self.processor(
             audio=[row.waveform for row in rows],
             text=[list(row.utterance.words) or row.utterance.text for row in rows],
-            speakers=[speaker_key(row.turn) for row in rows],
+            sampling_rate=self.config.sampling_rate,
+            text_confidence=stated if any(stated) else None,
+            dialogue_ids=[0] * len(rows),
+            speaker_ids=[self._speakers.setdefault(speaker, len(self._speakers)) for speaker in speakers],
             roles=[row.turn.role for row in rows],
-            confidence=stated if any(stated) else None,
+            positions=list(range(self._position, self._position + len(rows))),
+            references=[row.reference for row in rows],
         )
-        for number, row in enumerate(rows):
+        self._position += len(rows)
+        said = self.model.predict(**batch.to(self.model.device), state=self._state)
+        self._state = said.state
+        for row, answer in zip(rows, _plain_answers(said), strict=True):
             if self._open is not None and self._open.turn.id != row.turn.id:
                 self._close()
-            # A withheld turn went in as words, for the context of others; its own answer is not kept.
-            if row.withheld:
-                continue
-            if self._open is None:
-                self._open = TurnAnswers(turn=row.turn)
-            self._open.pieces.append((row.utterance, answers[number]))
+            if row.kept:
+                self._open = self._open or TurnAnswers(turn=row.turn)
+                self._open.pieces.append((row.utterance, answer))
 
     def _close(self) -> None:
         if self._open is not None:
             self.scores.predictions[self._open.turn.id] = predict_turn(self._open, self.labels, self.config)
         self._open = None
+
+
+def _length(row: _Row) -> int:
+    return 0 if row.waveform is None else len(row.waveform)
 
 
 def _plain_answers(answers: Any) -> list[Answer]:

@@ -1,0 +1,156 @@
+"""A call report → the files of its folder."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import numpy as np
+
+from mmser.audio import encode_mp3, open_recording, waveform_envelope
+from mmser.errors import OutputError
+from mmser.report.aws import to_call_analytics
+from mmser.report.document import to_json
+from mmser.report.html import render_html
+from mmser.report.subtitles import to_srt, to_webvtt
+from mmser.report.tables import to_csv, to_jsonl
+from mmser.report.writing import write_outputs
+from mmser.types import CallReport
+
+Sound = str | PathLike[str] | bytes | BinaryIO
+
+EMBED_SECONDS: Final = 30 * 60.0  # a longer recording is linked from the page, not put inside
+ENVELOPE_BINS: Final = 2_000
+PAGE: Final = "report.html"
+ALWAYS: Final[dict[str, Callable[[CallReport], str]]] = {
+    "report.json": to_json,
+    "turns.csv": to_csv,
+    "turns.jsonl": to_jsonl,
+}
+EXPORTS: Final[dict[str, tuple[str, Callable[[CallReport], str]]]] = {
+    "aws": ("call_analytics.json", lambda report: json.dumps(to_call_analytics(report), ensure_ascii=False)),
+    "csv": ("turns.csv", to_csv),
+    "jsonl": ("turns.jsonl", to_jsonl),
+    "srt": ("turns.srt", to_srt),
+    "vtt": ("turns.vtt", to_webvtt),
+}
+NO_WORDS: Final = "left out (--no-text)"
+
+
+def check_folder(folder: Path, *, overwrite: bool) -> None:
+    """Refuse a folder in which no report can be written, before any work is done.
+
+    Raises:
+        OutputError: if a file stands in the way, it holds a report already, or it may not be written to.
+    """
+    standing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not standing.is_dir():
+        raise OutputError(
+            f"{standing} is a file, and a folder is needed there; choose another folder with -o"
+        )
+    if not os.access(standing, os.W_OK | os.X_OK):
+        raise OutputError(f"{standing} may not be written to; choose another folder with -o")
+    there = next((name for name in (*ALWAYS, PAGE) if (folder / name).exists()), None)
+    if there is not None and not overwrite:
+        raise OutputError(
+            f"{folder} already holds {there}; give --overwrite to replace it, or another folder"
+        )
+
+
+def write_report(
+    report: CallReport,
+    folder: Path,
+    *,
+    sources: Sequence[Sound] = (),
+    exports: Sequence[str] = (),
+    include_audio: bool = True,
+    include_text: bool = True,
+    overwrite: bool = False,
+) -> tuple[Path, ...]:
+    """Write report.html, report.json, turns.csv and turns.jsonl, and further formats: all of them, or none.
+
+    Args:
+        report: what to write.
+        folder: made where it is missing.
+        sources: the recording again, for the waveform and the player of the page.
+        exports: keys of `EXPORTS`.
+        include_audio: False leaves the sound out of the page.
+        include_text: False leaves the words out of every file.
+        overwrite: whether a report in the folder may be replaced.
+
+    Returns:
+        The paths written.
+
+    Raises:
+        OutputError: if one cannot be written; nothing is left behind then.
+    """
+    if not include_text:
+        report = redact(report)
+    files: dict[Path, bytes | str] = {folder / name: render(report) for name, render in ALWAYS.items()}
+    for export in exports:
+        name, render = EXPORTS[export]
+        files[folder / name] = render(report)
+    files[folder / PAGE] = render_page(
+        report, folder, sources, include_audio=include_audio, include_text=include_text
+    )
+    write_outputs(files, overwrite=overwrite)
+    return tuple(files)
+
+
+def redact(report: CallReport) -> CallReport:
+    """Return the report without a single spoken word."""
+    turns = tuple(
+        dataclasses.replace(turn, text=None, words=(), reasons={**turn.reasons, "text": NO_WORDS})
+        if turn.text is not None or turn.words
+        else turn
+        for turn in report.turns
+    )
+    return dataclasses.replace(report, turns=turns)
+
+
+def render_page(
+    report: CallReport,
+    folder: Path,
+    sources: Sequence[Sound] = (),
+    *,
+    include_audio: bool = True,
+    include_text: bool = True,
+) -> str:
+    """Return the HTML page with the waveform behind it and, if wanted, a player.
+
+    Args:
+        report: what to show.
+        folder: where the page will lie; a long recording is linked from there.
+        sources: the recording again, as it was analysed.
+        include_audio: False leaves both the sound and any link to it out; the waveform's outline stays.
+        include_text: False leaves the words out.
+    """
+    if report.recording is None or not sources:
+        return render_html(report, include_text=include_text)
+    start, end = report.part if report.part is not None else (None, None)
+    with open_recording(*sources, start=start, end=end) as source:
+        envelope = np.clip(waveform_envelope(source, ENVELOPE_BINS), 0.0, 1.0).round(3).tolist()
+        embed = include_audio and source.duration <= EMBED_SECONDS
+        audio = encode_mp3(source) if embed else None
+    return render_html(
+        report,
+        envelope=envelope,
+        audio=audio,
+        audio_href=_link(folder, sources) if include_audio and not embed else None,
+        include_text=include_text,
+    )
+
+
+def _link(folder: Path, sources: Sequence[Sound]) -> str | None:
+    """Return where the page finds the one file of the recording; None where it is not one file on disk."""
+    if len(sources) != 1 or not isinstance(sources[0], str | PathLike):
+        return None
+    path = Path(sources[0]).resolve()
+    try:
+        # "./" so that a name with a colon is not taken for a web address.
+        return f"./{os.path.relpath(path, folder.resolve())}"
+    except ValueError:  # another drive
+        return path.as_uri()

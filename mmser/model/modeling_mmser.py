@@ -118,7 +118,8 @@ class MmserModel(MmserPreTrainedModel):
         model.text_encoder.load_state_dict(text.state_dict())
         if audio_id is not None:
             audio = AutoModel.from_pretrained(audio_id, dtype=torch.float32)
-            model.audio.encoder.model.load_state_dict(audio.state_dict())
+            weights = {k: v for k, v in audio.state_dict().items() if k != "masked_spec_embed"}
+            model.audio.encoder.model.load_state_dict(weights)
         return model
 
     def encode(

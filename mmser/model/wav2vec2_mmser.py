@@ -20,10 +20,9 @@ class Wav2Vec2Encoder(nn.Module):
 
     def __init__(self, config: Any, size: int) -> None:
         super().__init__()
-        self.model = AutoModel.from_config(config)
         # Masking frames at random belongs to pretraining and has no place on short utterances.
-        self.model.config.mask_time_prob = 0.0
-        self.model.config.mask_feature_prob = 0.0
+        config.mask_time_prob = config.mask_feature_prob = 0.0
+        self.model = AutoModel.from_config(config)
         self.one_by_one = getattr(config, "feat_extract_norm", "group") == "group"
         self.project = nn.Linear(config.hidden_size, size)
 

@@ -24,7 +24,7 @@ from mmser.model.speaker_mmser import sums_before
 from mmser.training.acoustic_cache import Clip, Rendering, gain_response
 from mmser.training.log import MetricsLog
 
-CROP = 320  # frames the encoder hears of one clip in training
+CROP = 256  # frames the encoder hears of one clip in training
 NEUTRAL_INTENSITY = 0.1  # a convention: an unmarked voice is weak, not without a label
 
 

@@ -1,0 +1,40 @@
+"""Simple models that any number must stand beside."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from mmser.evaluation.metrics import uar
+
+Array = NDArray[np.float64]
+
+
+def fit_svm(
+    features: Array, labels: Sequence[int], validation: Array, validation_labels: Sequence[int]
+) -> Any:
+    """Fit an RBF support vector machine on spectral, cepstral and prosodic functionals.
+
+    C is chosen by UAR on validation speakers; classes are balanced.
+    """
+    models = [
+        make_pipeline(StandardScaler(), SVC(C=c, class_weight="balanced")).fit(features, labels)
+        for c in (1.0, 3.0, 10.0, 30.0)
+    ]
+    scores = [uar(validation_labels, m.predict(validation)) for m in models]
+    return models[int(np.argmax(scores))]
+
+
+def fit_tfidf(texts: Sequence[str], labels: Any, *, multilabel: bool, strength: float) -> Any:
+    """Fit TF-IDF of words and word pairs with logistic regression; `labels` as scikit-learn wants."""
+    linear = LogisticRegression(C=strength, max_iter=1000, class_weight="balanced")
+    classifier = OneVsRestClassifier(linear) if multilabel else linear
+    vectors = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+    return make_pipeline(vectors, classifier).fit(texts, labels)

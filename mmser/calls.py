@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
@@ -18,6 +18,7 @@ from mmser.transcripts import assign_roles, check_against, read_transcript, spea
 from mmser.types import Seconds, Transcript, TranscriptInfo, Turn
 
 LANGUAGE_SAMPLE = 5_000  # characters that are enough to tell a language
+DISTINCT_WORDS = 8  # fewer do not tell it
 UNREAD = "text_language_unread"
 
 TranscriptSource = str | PathLike[str] | bytes | Transcript
@@ -85,7 +86,7 @@ def prepare_call(
             turns, num_channels=source.num_channels, channel_roles=channel_roles, read=source.read
         )
         warnings += found_channels
-    spoken = language or read.language or _detect(turns)
+    spoken = language or read.language or guess_language(turn.text for turn in turns)
     unread = spoken is not None and spoken not in languages_read and any(turn.text for turn in turns)
     if unread:
         warnings.append(
@@ -226,17 +227,23 @@ def _place(
     ]
 
 
-def _detect(turns: Sequence[Turn]) -> str | None:
-    """Return the language of the first turns' words, or None where there are too few to tell."""
+def guess_language(texts: Iterable[str | None]) -> str | None:
+    """Return the language of the first words, or None where they are too few or too alike to tell.
+
+    A few words repeated ("no no no") pass for many a language.
+    """
     sample: list[str] = []
     length = 0
-    for turn in turns:
-        if turn.text:
-            sample.append(turn.text)
-            length += len(turn.text)
+    for text in texts:
+        sample.append(text or "")
+        length += len(sample[-1])
         if length > LANGUAGE_SAMPLE:
             break
-    return detect_language(" ".join(sample))
+    joined = " ".join(sample)
+    spaced = len(joined.split()) > length / 20  # else it is written without spaces between words
+    if spaced and len(set(joined.casefold().split())) < DISTINCT_WORDS:
+        return None
+    return detect_language(joined)
 
 
 def _channel_table(

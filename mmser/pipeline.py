@@ -7,12 +7,11 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 from mmser.audio import AudioSource, open_recording
-from mmser.calls import UNREAD, Call, is_part, prepare_call
+from mmser.calls import UNREAD, Call, guess_language, is_part, prepare_call
 from mmser.channels import louder_channel
 from mmser.clips import ClipReport, clip_name, failed_clip, score_clip
 from mmser.errors import MmserError, UsageError
 from mmser.labels import Role
-from mmser.language import detect_language
 from mmser.loading import load_model
 from mmser.progress import ProgressCallback, ignore_progress
 from mmser.report.build import build_report
@@ -171,7 +170,7 @@ class EmotionPipeline:
         return tuple(reports)
 
     def _clip(self, clip: Sound, name: str, text: str | None, language: str | None) -> ClipReport:
-        spoken = language or detect_language(text or "")
+        spoken = language or guess_language([text])
         try:
             with open_recording(clip) as source:
                 return score_clip(

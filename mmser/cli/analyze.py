@@ -245,6 +245,16 @@ def _as_text(report: "CallReport", *, json: bool) -> str:
         from mmser.report.document import to_json
 
         return to_json(report)
+    import io
+    import shutil
+    import sys
+
+    from rich.console import Console
+
     from mmser.report.terminal import render_terminal
 
-    return render_terminal(report)
+    # Rendered first and written as one text, so that a full disk behind stdout is one clear error.
+    target = io.StringIO()
+    width = shutil.get_terminal_size((100, 24)).columns
+    render_terminal(report, Console(file=target, width=width, force_terminal=sys.stdout.isatty()))
+    return target.getvalue()

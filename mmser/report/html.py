@@ -33,12 +33,12 @@ def render_html(
 
     Args:
         report: The call to show.
-        envelope: Loudness over the analysed span, `(channels, bins)`, each in [0, 1]; drawn behind the timeline.
-            The span is `report.part`, or the whole recording without one.
+        envelope: Loudness over the analysed span, `(channels, bins)`, each in [0, 1]; drawn behind the
+            timeline. The span is `report.part`, or the whole recording without one.
         audio: Compressed sound of that same span, embedded in the page.
         audio_type: MIME type of `audio`, such as "audio/mpeg" or "audio/ogg".
-        audio_href: A recording to link instead of embedding: a path relative to the page, or a `file:` address.
-            It is the whole recording, also where `report.part` cuts it.
+        audio_href: A recording to link instead of embedding: a path relative to the page, or a `file:`
+            address. It is the whole recording, also where `report.part` cuts it.
         include_text: False leaves every spoken word out of the page.
 
     Raises:

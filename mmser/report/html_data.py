@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from mmser.labels import DIRECTIONS, INTENSITY_LEVELS, Direction
@@ -19,12 +19,11 @@ _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]")
 
 def visible(text: str) -> str:
     """Return `text` with control characters replaced by visible marks; newlines and tabs stay."""
+    if text.isascii() and text.isprintable():
+        return text
 
     def mark(match: re.Match[str]) -> str:
-        code = ord(match.group())
-        if code < 0x20:
-            return chr(0x2400 + code)
-        return f"[U+{code:04X}]"
+        return f"[U+{ord(match.group()):04X}]"
 
     return _UNSAFE.sub(mark, text.replace("\r\n", "\n").replace("\r", "\n"))
 
@@ -65,10 +64,19 @@ class _Names:
         self.speakers: list[str] = []
         self.flags: list[list[str]] = []
         self.reasons: list[dict[str, str]] = []
-        self._seen: dict[tuple[str, str], int] = {}
+        self._seen: dict[Hashable, int] = {}
 
-    def add(self, kind: str, table: list[Any], value: Any) -> int:
-        key = (kind, json.dumps(value, sort_keys=True))
+    def speaker(self, name: str | None) -> int:
+        return -1 if name is None else self._index(("speaker", name), self.speakers, visible(name))
+
+    def flag(self, flags: tuple[str, ...]) -> int:
+        return self._index(("flags", flags), self.flags, [visible(flag) for flag in flags])
+
+    def reason(self, reasons: dict[str, str]) -> int:
+        plain = {key: visible(value) for key, value in reasons.items()}
+        return self._index(("reasons", *sorted(reasons.items())), self.reasons, plain)
+
+    def _index(self, key: Hashable, table: list[Any], value: Any) -> int:
         if key not in self._seen:
             self._seen[key] = len(table)
             table.append(value)
@@ -111,7 +119,7 @@ def _turn_row(turn: TurnReport, labels: Sequence[str], names: _Names, *, include
         _rounded(turn.start, 3),
         _rounded(turn.end, 3),
         turn.role,
-        -1 if turn.speaker is None else names.add("s", names.speakers, visible(turn.speaker)),
+        names.speaker(turn.speaker),
         None if text is None else visible(text),
         _emotion(turn.emotion, labels),
         None if intensity is None else [_scaled(intensity.value), INTENSITY_LEVELS.index(intensity.level)],
@@ -123,8 +131,8 @@ def _turn_row(turn: TurnReport, labels: Sequence[str], names: _Names, *, include
         ("audio" in turn.modalities) + 2 * ("text" in turn.modalities),
         _rounded(turn.loudness, 1),
         _rounded(turn.words_per_minute, 0),
-        names.add("f", names.flags, [visible(flag) for flag in turn.flags]),
-        names.add("r", names.reasons, {key: visible(value) for key, value in turn.reasons.items()}),
+        names.flag(turn.flags),
+        names.reason(turn.reasons),
         [_window(window, labels) for window in turn.windows],
     ]
 

@@ -53,13 +53,19 @@ def emotion_css(labels: Sequence[str]) -> str:
 def patterns(labels: Sequence[str]) -> str:
     """Return one SVG `<pattern>` per label, `p0`…, then "uncertain" and "withheld" hatching."""
     tiles = [
-        f'<pattern id="p{i}" width="8" height="8" patternUnits="userSpaceOnUse" class="e{i}">'
-        f'<rect width="8" height="8" class="tile"/><g class="texture">{_TEXTURES.get(label, "")}</g></pattern>'
+        _pattern(
+            f"p{i}",
+            f"e{i}",
+            f'<rect width="8" height="8" class="tile"/><g class="texture">{_TEXTURES.get(label, "")}</g>',
+        )
         for i, label in enumerate(labels)
     ]
     hatch = '<path d="M-2 2l4-4M0 8l8-8M6 10l4-4"/>'
-    for name, css in ((f"p{len(labels)}", "hatch unsure"), ("withheld", "hatch held")):
-        tiles.append(
-            f'<pattern id="{name}" width="8" height="8" patternUnits="userSpaceOnUse" class="{css}">{hatch}</pattern>'
-        )
+    tiles.append(_pattern(f"p{len(labels)}", "hatch unsure", hatch))
+    tiles.append(_pattern("withheld", "hatch held", hatch))
     return "\n".join(tiles)
+
+
+def _pattern(name: str, css_class: str, content: str) -> str:
+    frame = f'<pattern id="{name}" class="{css_class}" width="8" height="8" patternUnits="userSpaceOnUse">'
+    return f"{frame}{content}</pattern>"

@@ -78,8 +78,9 @@ def _mostly(role: RoleSummary) -> str:
     label, share = max(role.shares.items(), key=lambda item: item[1])
     measure = "scored talk time" if role.talk_time is not None else "scored turns"
     if label == UNCERTAIN:
-        return f"was mostly too uncertain to call ({share:.0%} of {measure})"
-    return f"came across as mostly {_ADJECTIVES.get(label, label)} ({share:.0%} of {measure})"
+        return f"was most often too uncertain to call ({share:.0%} of {measure})"
+    often = "mostly" if share > 0.5 else "most often"
+    return f"came across as {often} {_ADJECTIVES.get(label, label)} ({share:.0%} of {measure})"
 
 
 def _strongest(turns: list[TurnReport]) -> str:
@@ -93,7 +94,7 @@ def _strongest(turns: list[TurnReport]) -> str:
     turn = max(clear, key=lambda t: t.intensity.value if t.intensity else 0.0)
     label = turn.emotion.top if turn.emotion else UNCERTAIN
     where = f"at {clock(turn.start)}" if turn.start is not None else f"in turn {turn.id}"
-    return f"sounded strongest {where} ({label})" if turn.audio_only else f"was strongest {where} ({label})"
+    return f"was most intense {where} ({label})"
 
 
 def _moves(report: CallReport, role: RoleSummary) -> str:
@@ -122,6 +123,11 @@ def _withheld(report: CallReport) -> list[str]:
     counts = [(role, count) for role, count in report.policy.withheld_turns.items() if count]
     if not counts:
         return []
-    listed = " and ".join(f"{count:,} {role}" for role, count in counts)
-    total = sum(count for _, count in counts)
-    return [f"{listed} {'turn was' if total == 1 else 'turns were'} withheld by policy"]
+    named = [
+        f"{count:,} {'turn' if count == 1 else 'turns'} of unknown role"
+        if role == "unknown"
+        else f"{count:,} {role} {'turn' if count == 1 else 'turns'}"
+        for role, count in counts
+    ]
+    verb = "was" if sum(count for _, count in counts) == 1 else "were"
+    return [f"{' and '.join(named)} {verb} withheld by policy"]

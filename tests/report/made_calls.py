@@ -129,6 +129,9 @@ def scored(
     reasons = {"change": "this speaker's first turn"} if first else {}
     if text is None:
         reasons["text_only"] = "no words"
+    heard = start is not None
+    if not heard:
+        reasons |= {"audio_only": "no recording", "loudness": "no recording", "words_per_minute": NO_TIMES}
     return turn(
         number,
         start,
@@ -137,11 +140,11 @@ def scored(
         emotion=emotion(label, confidence),
         intensity=Intensity(value=strength, level=level),
         change=None if first else Change(probability=0.2, shifted=False, direction=None),
-        modalities=("audio", "text") if text else ("audio",),
-        audio_only=emotion(label, round(min(0.97, confidence + 0.05), 4)),
+        modalities=("audio",) * heard + ("text",) * bool(text),
+        audio_only=emotion(label, round(min(0.97, confidence + 0.05), 4)) if heard else None,
         text_only=by_text,
-        loudness=-22.1,
-        words_per_minute=168.0 if text else None,
+        loudness=-22.1 if heard else None,
+        words_per_minute=168.0 if text and heard else None,
         reasons=reasons,
     )
 
@@ -342,7 +345,7 @@ def envelope(duration: float, turns: tuple[TurnReport, ...], bins: int = 1200) -
         if item.start is None or item.end is None:
             continue
         a, b = int(item.start / duration * bins), int(item.end / duration * bins) + 1
-        channels[0 if item.role == "agent" else 1, a:b] = rng.uniform(0.15, 0.9, size=len(channels[0, a:b]))
+        channels[0 if item.role == "agent" else 1, a:b] = rng.beta(1.6, 3.0, size=len(channels[0, a:b]))
     return [[float(v) for v in channel] for channel in channels]
 
 

@@ -43,7 +43,7 @@ function clock(seconds, tenths) {
   return tenths ? `${text}.${Math.floor((seconds % 1) * 10)}` : text;
 }
 
-const percent = (scaled) => `${Math.round(scaled / 100)} %`;
+const percent = (scaled) => `${Math.round(scaled / 100)}%`;
 const isConflict = (turn) => turn[AUDIO_ONLY] !== null && turn[TEXT_ONLY] !== null && turn[AUDIO_ONLY][0] !== turn[TEXT_ONLY][0];
 const isShift = (turn) => turn[CHANGE] !== null && turn[CHANGE][1] === 1;
 const shownEmotion = (emotion) => (emotion === null ? -1 : emotion[1] ? UNCERTAIN : emotion[0]);

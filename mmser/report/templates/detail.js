@@ -81,7 +81,7 @@ function factLines(turn) {
   const reasons = reasonsOf(turn), list = make('dl', 'turn-facts');
   const add = (name, value, reason) => {
     const box = make('div'), dd = make('dd', '', value === null ? '—' : value);
-    if (value === null && reason) dd.append(make('small', '', reason));
+    if (value === null && reason && reason !== reasons.emotion) dd.append(make('small', '', reason));
     box.append(make('dt', '', name), dd);
     list.append(box);
   };
@@ -129,7 +129,8 @@ function buildDetail(index, onChange, withForm) {
 function showReadout(index) {
   const turn = turns[index], box = $('readout');
   const head = make('p', 'readout-head');
-  head.append(make('span', 'num', timeOf(index)), ' ', isolated('b', '', speakerOf(turn)), ' ', emotionCell(turn), intensityBar(turn));
+  head.append(make('span', 'num', timeOf(index)), ' ', isolated('b', '', speakerOf(turn)), ' ', emotionCell(turn));
+  if (turn[INTENSITY] !== null) head.append(intensityBar(turn));
   if (turn[EMOTION] !== null && !turn[EMOTION][1]) head.append(make('span', 'quiet', `${percent(turn[EMOTION][2 + turn[EMOTION][0]])} sure`));
   const rest = turn[TEXT] !== null ? isolated('p', 'words', turn[TEXT]) : make('p', 'fine', data.hasText ? 'no words known' : '');
   box.replaceChildren(head, rest);

@@ -3,8 +3,7 @@ buildTimeline();
 buildPlayer();
 buildTable();
 layout();
-if (timed.length) placePlayhead(data.span[0]);
-if (turns.length) select(timed.length ? timed[0] : 0);
+$('readout').append(make('p', 'fine', 'Choose a turn in the timeline or the table, or press j.'));
 
 $('download').addEventListener('click', downloadFeedback);
 const byId = new Map();
@@ -22,7 +21,7 @@ const KEYS = {
   ArrowRight: () => audio && seekTo(soundTime() + STEP),
   j: () => stepTurn(1),
   k: () => stepTurn(-1),
-  e: () => { scrollToTurn(selection.index); toggle(selection.index); },
+  e: () => { if (selection.index < 0) return; scrollToTurn(selection.index); toggle(selection.index); },
   '/': () => $('search').focus(),
   '+': () => zoomBy(2),
   '=': () => zoomBy(2),

@@ -43,9 +43,9 @@ function buildPlayer() {
   audio.controls = false;
   $('player').hidden = false;
   document.body.classList.add('with-player');
-  const label = (text, sign) => { $('play').setAttribute('aria-label', text); $('play').textContent = sign + '\ufe0e'; };
-  audio.addEventListener('play', () => { label('Pause', '❚❚'); requestAnimationFrame(followSound); });
-  audio.addEventListener('pause', () => label('Play', '▶'));
+  const showState = () => { $('play').setAttribute('aria-label', audio.paused ? 'Play' : 'Pause'); $('play').classList.toggle('playing', !audio.paused); };
+  audio.addEventListener('play', () => { showState(); requestAnimationFrame(followSound); });
+  audio.addEventListener('pause', showState);
   audio.addEventListener('seeked', followSound);
   audio.addEventListener('loadedmetadata', () => {
     $('seek').max = audio.duration;

@@ -1,11 +1,16 @@
 // One lane per role: intensity as height over the waveform, the emotion as a lettered ribbon below.
 // Only what lies in view is drawn, and beyond MAX_BLOCKS turns it is drawn in bins: ten hours cost what ten minutes do.
-const MAX_BLOCKS = 700, BIN = 3, PLOT = 74, RIBBON = 18, TOP = 16, LANE = TOP + PLOT + RIBBON, MAX_PIXELS = 8e6;
+const MAX_BLOCKS = 700, BIN = 6, SHIFT_SPACE = 16, PLOT = 92, LOW_PLOT = 40, RIBBON = 18, TOP = 16, MAX_PIXELS = 8e6;
 const CLICK_REACH = 6;
 
 const view = { zoom: 1, from: data.span[0], to: data.span[1], width: 900 };
 const length = Math.max(data.span[1] - data.span[0], 1e-6);
-const lanes = data.roles.map((role) => ({ role, turns: timed.filter((i) => turns[i][ROLE] === role), bins: binsFor(role) }));
+const lanes = data.roles.map((role) => {
+  const own = timed.filter((i) => turns[i][ROLE] === role);
+  const silent = own.every((i) => turns[i][EMOTION] === null);
+  // A lane without any emotion needs no height for intensity.
+  return { role, turns: own, silent, plot: silent ? LOW_PLOT : PLOT, bins: binsFor(role) };
+});
 let scroller, spacer, stage, playhead, axis;
 
 function binsFor(role) {
@@ -14,6 +19,7 @@ function binsFor(role) {
   return channels.map((channel) => Uint8Array.from(atob(channel.bins), (c) => c.charCodeAt(0)));
 }
 
+const heightOf = (lane) => TOP + lane.plot + RIBBON;
 const toX = (time) => ((time - view.from) / (view.to - view.from)) * view.width;
 const toTime = (x) => view.from + (x / view.width) * (view.to - view.from);
 
@@ -45,11 +51,8 @@ function buildLane(lane) {
   const box = make('div', 'lane');
   const head = make('div', 'lane-head');
   head.append(make('b', '', ROLE_NAMES[lane.role]));
-  const mute = lane.turns.find((i) => turns[i][EMOTION] === null);
-  if (lane.turns.every((i) => turns[i][EMOTION] === null) && mute !== undefined) {
-    head.append(make('span', 'quiet', reasonsOf(turns[mute]).emotion || 'no emotion'));
-  }
-  lane.svg = draw('svg', { class: 'lane-plot', height: LANE, role: 'img', 'aria-label': describeLane(lane) });
+  if (lane.silent && lane.turns.length) head.append(make('span', 'quiet', reasonsOf(turns[lane.turns[0]]).emotion || 'no emotion'));
+  lane.svg = draw('svg', { class: 'lane-plot', height: heightOf(lane), role: 'img', 'aria-label': describeLane(lane) });
   lane.svg.addEventListener('click', (event) => onClick(lane, event));
   box.append(head, lane.svg);
   return box;
@@ -129,12 +132,12 @@ function drawLanes() {
 
 function drawLane(lane) {
   const svg = lane.svg;
-  svg.setAttribute('viewBox', `0 0 ${view.width} ${LANE}`);
+  svg.setAttribute('viewBox', `0 0 ${view.width} ${heightOf(lane)}`);
   svg.textContent = '';
   drawWave(lane, svg);
-  draw('line', { class: 'base', x1: 0, x2: view.width, y1: TOP + PLOT, y2: TOP + PLOT }, svg);
+  draw('line', { class: 'base', x1: 0, x2: view.width, y1: TOP + lane.plot, y2: TOP + lane.plot }, svg);
   const seen = lane.turns.filter((i) => endOf(i) >= view.from && startOf(i) <= view.to);
-  if (seen.length > MAX_BLOCKS) drawBins(seen, svg); else for (const i of seen) drawTurn(i, svg);
+  if (seen.length > MAX_BLOCKS) drawBins(lane, seen, svg); else for (const i of seen) drawTurn(lane, i, svg);
   drawShifts(lane, svg);
 }
 
@@ -148,93 +151,115 @@ function drawWave(lane, svg) {
       const b = ((toTime(k * 2 + 2) - data.span[0]) / length) * bins.length;
       for (let j = Math.max(0, Math.floor(a)); j < Math.max(a + 0.001, b) && j < bins.length; j++) peak = Math.max(peak, bins[j]);
     }
-    const half = (peak / 255) * (PLOT / 2 - 2), middle = TOP + PLOT / 2;
+    const half = (peak / 255) * (lane.plot / 2 - 2), middle = TOP + lane.plot / 2;
     up.push(`${k * 2} ${(middle - half).toFixed(1)}`);
     down.unshift(`${k * 2} ${(middle + half).toFixed(1)}`);
   }
   draw('path', { class: 'wave', d: `M${up.join('L')}L${down.join('L')}Z` }, svg);
 }
 
-function drawTurn(i, svg) {
+function drawTurn(lane, i, svg) {
   const turn = turns[i], emotion = turn[EMOTION];
   const x = Math.max(-2, toX(startOf(i)));
   const width = Math.max(1.5, Math.min(view.width + 2, toX(endOf(i))) - x - 0.8);
   const group = draw('g', { class: 'turn' + (i === selection.index ? ' current' : '') }, svg);
   if (emotion === null) {
-    draw('rect', { class: 'withheld', x, width, y: TOP + PLOT - 8, height: RIBBON + 8 }, group);
+    draw('rect', { class: 'withheld', x, width, y: TOP + lane.plot - 8, height: RIBBON + 8 }, group);
     draw('title', {}, group).textContent = `${timeOf(i)} ${speakerOf(turn)}: ${reasonsOf(turn).emotion || 'no emotion'}`;
   } else {
     const windows = turn[WINDOWS].filter((w) => w[0] !== null && w[1] !== null);
-    if (windows.length > 1) for (const w of windows) drawBlock(group, w[0], w[1], w[2], w[3]);
-    else drawBlock(group, startOf(i), endOf(i), emotion, turn[INTENSITY] ? turn[INTENSITY][0] : 0);
+    if (windows.length > 1) for (const w of windows) drawBlock(lane, group, w[0], w[1], w[2], w[3]);
+    else drawBlock(lane, group, startOf(i), endOf(i), emotion, turn[INTENSITY] ? turn[INTENSITY][0] : 0);
     draw('title', {}, group).textContent = `${timeOf(i)} ${speakerOf(turn)}: ${nameOf(shownEmotion(emotion))}`;
   }
-  if (i === selection.index) draw('rect', { class: 'selected', x, width, y: TOP - 1, height: PLOT + RIBBON + 1 }, svg);
+  if (i === selection.index) draw('rect', { class: 'selected', x, width, y: TOP - 1, height: lane.plot + RIBBON + 1 }, svg);
 }
 
-function drawBlock(group, start, end, emotion, intensity) {
+function drawBlock(lane, group, start, end, emotion, intensity) {
   const shown = shownEmotion(emotion);
   const x = Math.max(-2, toX(start));
   const width = Math.max(1.5, Math.min(view.width + 2, toX(end)) - x - 0.8);
-  const height = Math.max(3, (intensity / SCALE) * (PLOT - 2));
-  const bar = { class: `bar f${shown}`, x, width, y: TOP + PLOT - height, height };
+  const height = Math.max(3, (intensity / SCALE) * (lane.plot - 2));
+  const bar = { class: `bar f${shown}`, x, width, y: TOP + lane.plot - height, height };
   if (shown !== UNCERTAIN) bar['fill-opacity'] = (0.2 + 0.8 * confidence(emotion)).toFixed(2);
   draw('rect', bar, group);
-  if (shown === UNCERTAIN) draw('rect', { class: 'outline', x, width, y: TOP + PLOT - height, height }, group);
-  draw('rect', { class: `ribbon f${shown}`, x, width, y: TOP + PLOT + 2, height: RIBBON - 4 }, group);
-  if (width >= 15) drawLetter(group, shown, x + width / 2);
+  if (shown === UNCERTAIN) draw('rect', { class: 'outline', x, width, y: TOP + lane.plot - height, height }, group);
+  draw('rect', { class: `ribbon f${shown}`, x, width, y: TOP + lane.plot + 2, height: RIBBON - 4 }, group);
+  if (width >= 15) drawLetter(lane, group, shown, x + width / 2);
 }
 
-function drawLetter(group, shown, x) {
+function drawLetter(lane, group, shown, x) {
   const holder = draw('g', { class: `e${shown}` }, group);
-  draw('rect', { class: 'plate', x: x - 6.5, width: 13, y: TOP + PLOT + 2, height: RIBBON - 4 }, holder);
-  draw('text', { class: 'letter', x, y: TOP + PLOT + RIBBON - 5 }, holder).textContent = data.letters[shown];
+  draw('rect', { class: 'plate', x: x - 6.5, width: 13, y: TOP + lane.plot + 2, height: RIBBON - 4 }, holder);
+  draw('text', { class: 'letter', x, y: TOP + lane.plot + RIBBON - 5 }, holder).textContent = data.letters[shown];
 }
 
-// Per bin: the emotion that fills most of it, and its mean intensity and confidence.
-function drawBins(seen, svg) {
-  const count = Math.ceil(view.width / BIN), kinds = UNCERTAIN + 2;
-  const time = new Float64Array(count * kinds), strength = new Float64Array(count), sure = new Float64Array(count);
+// Per bin: what share of its time each emotion fills, stacked to the mean intensity; the ribbon is the largest.
+function drawBins(lane, seen, svg) {
+  const bins = countBins(seen);
+  const floor = TOP + lane.plot;
+  bins.forEach((bin, k) => {
+    const x = k * BIN, scored = bin.time.reduce((sum, value) => sum + value, 0);
+    if (bin.held > scored) draw('rect', { class: 'withheld', x, width: BIN, y: floor - 8, height: RIBBON + 8 }, svg);
+    if (!scored || bin.held > scored) return;
+    const height = Math.max(3, (bin.strength / scored) * (lane.plot - 2));
+    let y = floor;
+    bin.time.forEach((value, kind) => {
+      const part = (value / scored) * height;
+      y -= part;
+      if (part > 0.3) draw('rect', { class: `bar f${kind}`, x, width: BIN - 0.5, y, height: part }, svg);
+    });
+    const kind = bin.time.indexOf(Math.max(...bin.time));
+    draw('rect', { class: `ribbon f${kind}`, x, width: BIN, y: floor + 2, height: RIBBON - 4 }, svg);
+  });
+}
+
+function countBins(seen) {
+  const bins = Array.from({ length: Math.ceil(view.width / BIN) }, () => ({ time: new Array(UNCERTAIN + 1).fill(0), held: 0, strength: 0 }));
   for (const i of seen) {
-    const emotion = turns[i][EMOTION], kind = emotion === null ? UNCERTAIN + 1 : shownEmotion(emotion);
+    const turn = turns[i], kind = shownEmotion(turn[EMOTION]);
     const a = Math.max(0, toX(startOf(i))), b = Math.min(view.width, Math.max(toX(endOf(i)), a + 0.05));
-    for (let k = Math.floor(a / BIN); k < count && k * BIN < b; k++) {
-      const share = Math.max(0.01, Math.min(b, (k + 1) * BIN) - Math.max(a, k * BIN));
-      time[k * kinds + kind] += share;
-      if (emotion === null) continue;
-      strength[k] += share * (turns[i][INTENSITY] ? turns[i][INTENSITY][0] / SCALE : 0);
-      sure[k] += share * confidence(emotion);
+    for (let k = Math.floor(a / BIN); k < bins.length && k * BIN < b; k++) {
+      const share = Math.min(b, (k + 1) * BIN) - Math.max(a, k * BIN);
+      if (kind < 0) { bins[k].held += share; continue; }
+      bins[k].time[kind] += share;
+      bins[k].strength += share * (turn[INTENSITY] ? turn[INTENSITY][0] / SCALE : 0);
     }
   }
-  for (let k = 0; k < count; k++) {
-    let kind = -1, most = 0, scored = 0;
-    for (let c = 0; c < kinds; c++) {
-      const value = time[k * kinds + c];
-      if (c <= UNCERTAIN) scored += value;
-      if (value > most) { most = value; kind = c; }
-    }
-    if (kind < 0) continue;
-    if (kind > UNCERTAIN) { draw('rect', { class: 'withheld', x: k * BIN, width: BIN, y: TOP + PLOT - 8, height: RIBBON + 8 }, svg); continue; }
-    const height = Math.max(3, (strength[k] / scored) * (PLOT - 2));
-    draw('rect', { class: `bar f${kind}`, x: k * BIN, width: BIN, y: TOP + PLOT - height, height, 'fill-opacity': (0.2 + (0.8 * sure[k]) / scored).toFixed(2) }, svg);
-    draw('rect', { class: `ribbon f${kind}`, x: k * BIN, width: BIN, y: TOP + PLOT + 2, height: RIBBON - 4 }, svg);
-  }
+  return bins;
 }
 
 function drawShifts(lane, svg) {
-  const taken = new Set();
-  for (const [index, time, direction, before, after] of data.changes) {
-    if (turns[index][ROLE] !== lane.role) continue;
-    const at = time === null ? startOf(index) : time;
-    if (at === null || at < view.from || at > view.to) continue;
-    const x = toX(at), slot = `${direction}:${Math.round(x / 7)}`;
-    if (taken.has(slot)) continue;
-    taken.add(slot);
+  const seen = [];
+  for (const change of data.changes) {
+    if (turns[change[0]][ROLE] !== lane.role) continue;
+    const at = change[1] === null ? startOf(change[0]) : change[1];
+    if (at !== null && at >= view.from && at <= view.to) seen.push([toX(at), change]);
+  }
+  if (seen.length > view.width / SHIFT_SPACE) drawShiftCounts(seen, svg); else for (const [x, change] of seen) drawShift(lane, x, change, svg);
+}
+
+function drawShift(lane, x, [, , direction, before, after], svg) {
+  const group = draw('g', { class: 'shift' }, svg);
+  draw('line', { x1: x, x2: x, y1: TOP - 3, y2: TOP + lane.plot }, group);
+  draw('text', { x: Math.min(Math.max(x, 6), view.width - 6), y: TOP - 5 }, group).textContent = ARROWS[direction];
+  const way = direction < 0 ? 'no direction' : data.directions[direction];
+  draw('title', {}, group).textContent = `${nameOf(before)} → ${nameOf(after)} (${way})`;
+}
+
+// Too many to tell apart: one mark per stretch, pointing where most of its shifts went.
+function drawShiftCounts(seen, svg) {
+  const stretches = new Map();
+  for (const [x, change] of seen) {
+    const slot = Math.floor(x / SHIFT_SPACE), counts = stretches.get(slot) || [0, 0, 0];
+    counts[change[2] < 0 ? 2 : change[2]] += 1;
+    stretches.set(slot, counts);
+  }
+  for (const [slot, [worse, better, other]] of stretches) {
     const group = draw('g', { class: 'shift' }, svg);
-    draw('line', { x1: x, x2: x, y1: TOP - 3, y2: TOP + PLOT }, group);
-    draw('text', { x: Math.min(Math.max(x, 6), view.width - 6), y: TOP - 5 }, group).textContent = ARROWS[direction];
-    const way = direction < 0 ? 'no direction' : data.directions[direction];
-    draw('title', {}, group).textContent = `${nameOf(before)} → ${nameOf(after)} (${way})`;
+    const arrow = worse > better ? ARROWS[0] : better > worse ? ARROWS[1] : ARROWS[2];
+    draw('text', { x: (slot + 0.5) * SHIFT_SPACE, y: TOP - 5 }, group).textContent = arrow;
+    draw('title', {}, group).textContent = `${worse} for the worse, ${better} for the better, ${other} other`;
   }
 }
 

@@ -162,7 +162,7 @@ function buildRow(index) {
   const line = make('div', 'line');
   const words = cell('text', isolated('span', 'clamp', turn[TEXT] === null ? '' : turn[TEXT]));
   const who = cell('who', isolated('span', '', speakerOf(turn)));
-  if (turn[SPEAKER] >= 0) who.append(make('small', '', turn[ROLE]));
+  if (speakerOf(turn).toLowerCase() !== turn[ROLE]) who.append(make('small', '', turn[ROLE]));
   line.append(cell('time', jump), who, cell('emotion', emotionCell(turn)), cell('intensity', intensityBar(turn)), words, cell('more', open));
   line.setAttribute('role', 'presentation');
   line.addEventListener('click', () => select(index, { seek: true }));

@@ -185,7 +185,8 @@ def _read_rule(item: Any, where: str, labels: tuple[str, ...]) -> Rule:
 
 
 def _first_problem(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
+    # A misspelt key first: it explains the one that is missing.
+    first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
     place = [str(step) for step in first["loc"]]
     if first["type"] == "extra_forbidden":
         model = Conditions if place[0] == "when" else Rule

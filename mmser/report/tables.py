@@ -64,7 +64,7 @@ def to_csv(report: CallReport) -> str:
     """
     columns = ("recording", *_row(_EMPTY_TURN, report.model.labels))
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, lineterminator="\r\n")  # with "\n", a "\r" in a cell would go unquoted
     writer.writerow([_cell(column) for column in columns])
     for row in turn_rows(report):
         writer.writerow([_cell(row[column]) for column in columns])

@@ -17,7 +17,7 @@ from mmser.transcripts.names import numbered, speaker_names, split_prefix
 
 _CLOCK = r"(?:\d+:)?\d{1,2}:\d{1,2}[.,]\d{1,3}"
 _TIMING = re.compile(rf"\s*({_CLOCK})\s*-->\s*({_CLOCK})(?:[ \t].*)?", re.ASCII)
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)*(?:[ \t]+([^>]*))?>", re.IGNORECASE)
+_VOICE = re.compile(r"<v(?:\.[^\s>.]*)*(?:[ \t]+([^>]*))?>", re.IGNORECASE)
 _VTT_MARKUP = re.compile(
     r"</?(?:c|i|b|u|ruby|rt|lang)(?:\.[^\s<>]*)?(?:\s[^<>]*)?>|</v>|<(?:\d+:)?\d\d:\d\d\.\d{3}>",
     re.IGNORECASE,
@@ -41,7 +41,7 @@ def sniff_webvtt(text: str) -> bool:
 
 def sniff_srt(text: str) -> bool:
     """Tell whether a text is SRT: a counter (or none) and a timing line come first."""
-    return re.match(r"\s*(?:\d+[ \t]*\n+)?[ \t]*[\d:]+[.,]\d{1,3}[ \t]*-->", text) is not None
+    return re.match(r"(?:\d+[ \t]*\n+)?[ \t]*[\d:]+[.,]\d{1,3}[ \t]*-->", text.lstrip()) is not None
 
 
 def read_webvtt(text: str) -> Parsed:

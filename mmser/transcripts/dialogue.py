@@ -52,17 +52,20 @@ def read_dialogue(text: str) -> Parsed:
     names = _speakers(lines)
     parsed = Parsed(format="text", entries=[])
     title: list[str] = []
+    wrapped: list[list[str]] = []  # each turn's lines; joined once, so that long turns stay cheap
     for number, line in enumerate(lines, start=1):
         start, end, rest = _split(line)
         found = split_prefix(rest)
         where = f"line {number}"
         if found is not None and found[0] in names:
-            parsed.entries.append(_entry(where, start, end, found))
-        elif parsed.entries and line.strip():
-            turn = parsed.entries[-1]
-            turn.text = f"{turn.text}\n{line.strip()}" if turn.text else line.strip()
+            parsed.entries.append(_entry(where, start, end, found[0]))
+            wrapped.append([re.sub(r"^\*\*\s*", "", found[1]).strip()])
+        elif wrapped and line.strip():
+            wrapped[-1].append(line.strip())
         elif line.strip():
             title.append(line.strip())
+    for entry, spoken in zip(parsed.entries, wrapped, strict=True):
+        entry.text = "\n".join(part for part in spoken if part)
     if title:
         parsed.warnings.append(
             f"{count(len(title), 'line')} before the first speaker left out: {shown(' / '.join(title))}"
@@ -70,13 +73,12 @@ def read_dialogue(text: str) -> Parsed:
     return parsed
 
 
-def _entry(where: str, start: str | None, end: str | None, found: tuple[str, str]) -> Entry:
+def _entry(where: str, start: str | None, end: str | None, speaker: str) -> Entry:
     return Entry(
         where=where,
         start=None if start is None else clock_seconds(start, where),
         end=None if end is None else clock_seconds(end, where),
-        speaker=found[0],
-        text=re.sub(r"^\*\*\s*", "", found[1]).strip(),
+        speaker=speaker,
     )
 
 

@@ -1,5 +1,6 @@
 """What a reader hands over, and how it becomes turns: checked, ordered, numbered."""
 
+import dataclasses
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -141,8 +142,15 @@ def transcript_from(parsed: Parsed, language: str | None = None) -> Transcript:
         if parsed.file_order:
             warnings += _order_warnings(kept)
         kept.sort(key=lambda entry: (entry.start or 0.0, entry.end or 0.0))
-    turns = tuple(_turn(entry, number, id(entry) in estimated) for number, entry in enumerate(kept, start=1))
-    turns, overlap_warnings = flag_overlaps(turns)
+    overlapping, overlap_warnings = find_overlaps(kept)
+    turns = tuple(
+        _turn(
+            entry,
+            index,
+            ("times_estimated",) * (id(entry) in estimated) + ("overlap",) * (index in overlapping),
+        )
+        for index, entry in enumerate(kept)
+    )
     return Transcript(
         turns=turns,
         format=parsed.format,
@@ -224,9 +232,9 @@ def _order_warnings(entries: list[Entry]) -> list[str]:
     return [f"{count(early, 'turn')} stood out of order and were sorted by start time"]
 
 
-def _turn(entry: Entry, number: int, estimated: bool) -> Turn:
+def _turn(entry: Entry, index: int, flags: tuple[str, ...]) -> Turn:
     return Turn(
-        id=f"t{number}",
+        id=f"t{index + 1}",
         start=entry.start,
         end=entry.end,
         channel=entry.channel,
@@ -234,33 +242,41 @@ def _turn(entry: Entry, number: int, estimated: bool) -> Turn:
         role=entry.role or role_of(entry.speaker),
         text=entry.text,
         words=tuple(entry.words),
-        flags=("times_estimated",) if estimated else (),
+        flags=flags,
     )
 
 
 def flag_overlaps(turns: tuple[Turn, ...]) -> tuple[tuple[Turn, ...], list[str]]:
-    """Flag turns during which another turn runs; warn where somebody overlaps with themselves.
+    """Flag turns, in order of start, during which another turn runs; see `find_overlaps`."""
+    overlapping, warnings = find_overlaps(turns)
+    flagged = tuple(
+        dataclasses.replace(turn, flags=(*turn.flags, "overlap"))
+        if index in overlapping and "overlap" not in turn.flags
+        else turn
+        for index, turn in enumerate(turns)
+    )
+    return flagged, warnings
+
+
+def find_overlaps(stretches: Sequence[Entry] | Sequence[Turn]) -> tuple[set[int], list[str]]:
+    """Return the indices of stretches, in order of start, that overlap; warn of impossible ones.
 
     Two people who talk at once are part of a call; one person who talks twice at once is a defect.
-    `turns` are in order of start.
     """
-    everyone = _overlapping(turns, range(len(turns)))
+    everyone = _overlapping(stretches, range(len(stretches)))
     by_speaker: dict[tuple[str | None, int | None], list[int]] = {}
-    for index, turn in enumerate(turns):
-        by_speaker.setdefault((turn.speaker, turn.channel), []).append(index)
-    same = sum(len(_overlapping(turns, indices)) for indices in by_speaker.values())
-    flagged = tuple(
-        _with_flag(turn, "overlap") if index in everyone else turn for index, turn in enumerate(turns)
-    )
-    return flagged, [f"{count(same, 'turn')} overlap with another turn of the same speaker"] if same else []
+    for index in sorted(everyone):
+        by_speaker.setdefault((stretches[index].speaker, stretches[index].channel), []).append(index)
+    same = sum(len(_overlapping(stretches, indices)) for indices in by_speaker.values())
+    return everyone, [f"{count(same, 'turn')} overlap with another turn of the same speaker"] if same else []
 
 
-def _overlapping(turns: tuple[Turn, ...], indices: Sequence[int]) -> set[int]:
-    """Return the indices whose turn overlaps a neighbour's; one sweep, so long calls stay cheap."""
+def _overlapping(stretches: Sequence[Entry] | Sequence[Turn], indices: Sequence[int]) -> set[int]:
+    """Return the indices that overlap another one; one sweep, so long calls stay cheap."""
     found: set[int] = set()
     latest_end, latest = -math.inf, -1
     for index in indices:
-        start, end = turns[index].start, turns[index].end
+        start, end = stretches[index].start, stretches[index].end
         if start is None or end is None:
             continue
         if start < latest_end - OVERLAP_TOLERANCE and end - start > OVERLAP_TOLERANCE:
@@ -268,13 +284,6 @@ def _overlapping(turns: tuple[Turn, ...], indices: Sequence[int]) -> set[int]:
         if end > latest_end:
             latest_end, latest = end, index
     return found
-
-
-def _with_flag(turn: Turn, flag: str) -> Turn:
-    if flag in turn.flags:
-        return turn
-    fields = {name: getattr(turn, name) for name in Turn.__dataclass_fields__}
-    return Turn(**{**fields, "flags": (*turn.flags, flag)})
 
 
 def count(number: int, noun: str) -> str:

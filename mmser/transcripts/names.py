@@ -38,7 +38,7 @@ ROLE_NAMES: Final[dict[str, Role]] = {
     ),
 }  # fmt: skip
 
-_ORDINAL = re.compile(r"[\s#.\-]*(?:\d{1,3}|[a-z])$")
+_ORDINAL = re.compile(r"[\s#.\-]*\d{1,3}$|[\s#.\-]+[a-z]$")
 _BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
 _AGENT_BY_NAME = re.compile(r"(?:agent|representative|operator)\s*[\s:,\-–]\s*\S")
 

@@ -5,19 +5,22 @@ from typing import Any, Final
 
 from mmser.errors import TranscriptError
 from mmser.labels import ROLES
-from mmser.transcripts.entries import check_span
-from mmser.transcripts.fields import get, kind, objects, shown
-from mmser.types import Times, Transcript
+from mmser.transcripts.entries import check_span, count
+from mmser.transcripts.fields import Json, get, kind, objects, shown
+from mmser.types import Times, Transcript, Turn, Word
 
 SCHEMA: Final = "mmser.transcript/1"
 
 _NUMBER, _TEXT = (int, float), (str,)
+_WORD: Final[dict[str, tuple[type, ...]]] = {
+    "text": _TEXT, "start": _NUMBER, "end": _NUMBER, "confidence": _NUMBER
+}  # fmt: skip
 _TURN: Final[dict[str, tuple[type, ...]]] = {
     "id": _TEXT, "start": _NUMBER, "end": _NUMBER, "channel": (int,), "speaker": _TEXT, "role": _TEXT,
     "text": _TEXT, "words": (list,), "flags": (list,),
 }  # fmt: skip
-_WORD: Final[dict[str, tuple[type, ...]]] = {
-    "text": _TEXT, "start": _NUMBER, "end": _NUMBER, "confidence": _NUMBER
+_TRANSCRIPT: Final[dict[str, tuple[type, ...]]] = {
+    "schema": _TEXT, "turns": (list,), "format": _TEXT, "times": _TEXT, "language": _TEXT, "warnings": (list,)
 }  # fmt: skip
 
 
@@ -27,48 +30,77 @@ def sniff_own(data: object) -> bool:
     return isinstance(schema, str) and schema.startswith("mmser.transcript/")
 
 
-def read_own(data: dict[str, Any]) -> Transcript:
+def read_own(data: Json) -> Transcript:
     """Read what `write_json` wrote.
 
     Raises:
-        TranscriptError: if the schema is from a newer version or a field has the wrong type.
+        TranscriptError: if the schema is from a newer version, or a field is unknown, missing or of the
+            wrong type.
     """
     if data["schema"] != SCHEMA:
-        raise TranscriptError(
-            f"its schema is {shown(data['schema'])}; this version of mmser reads {SCHEMA!r}"
-        )
-    turns = objects(data.get("turns"), "turns")
-    for index, turn in enumerate(turns):
-        where = f"turns[{index}]"
-        _check_types(turn, _TURN, where)
-        if turn.get("role", "unknown") not in ROLES:
-            raise TranscriptError(f"{where}: role {shown(turn['role'])} is none of {', '.join(ROLES)}")
-        _check_strings(turn.get("flags", []), f"{where}.flags")
-        check_span(turn.get("start"), turn.get("end"), where)
-        for number, word in enumerate(objects(turn.get("words", []), f"{where}.words")):
-            _check_types(word, _WORD, f"{where}.words[{number}]")
-            check_span(word.get("start"), word.get("end"), f"{where}.words[{number}]")
-    if data.get("times", "given") not in typing.get_args(Times):
-        raise TranscriptError(f"'times' is {shown(data['times'])}; it is one of given, estimated, none")
-    _check_strings(data.get("warnings", []), "warnings")
-    _check_types(data, {"format": _TEXT, "language": _TEXT}, "the transcript")
-    if data.get("times", "given") != "none" and any(turn.get("start") is None for turn in turns):
-        raise TranscriptError("a turn has no start, though 'times' is not none")
-    if not turns:
+        raise TranscriptError(f"its schema is {shown(data['schema'])}; this mmser reads {SCHEMA!r}")
+    _check_fields(data, _TRANSCRIPT, "the transcript", needed=("format", "turns"))
+    times = data.get("times", "given")
+    if times not in typing.get_args(Times):
+        raise TranscriptError(f"'times' is {shown(times)}; it is one of {', '.join(typing.get_args(Times))}")
+    turns = [
+        _turn(item, f"turns[{index}]", timed=times != "none")
+        for index, item in enumerate(objects(data["turns"], "turns"))
+    ]
+    warnings = list(_strings(data.get("warnings", []), "warnings"))
+    spoken = [turn for turn in turns if turn.text is None or turn.text.strip()]
+    if len(spoken) < len(turns):
+        warnings.append(f"{count(len(turns) - len(spoken), 'empty turn')} left out")
+    if not spoken:
         raise TranscriptError("it holds no turns; a transcript needs at least one")
-    try:
-        return Transcript.from_dict({key: value for key, value in data.items() if key != "schema"})
-    except ValueError as error:
-        raise TranscriptError(str(error)) from error
+    if len({turn.id for turn in spoken}) < len(spoken):
+        raise TranscriptError("two of its turns have the same id; every turn needs one of its own")
+    return Transcript(
+        turns=tuple(sorted(spoken, key=lambda turn: turn.start or 0.0)),
+        format=data["format"],
+        times=times,
+        language=data.get("language"),
+        warnings=tuple(warnings),
+    )
 
 
-def _check_types(item: dict[str, Any], allowed: dict[str, tuple[type, ...]], where: str) -> None:
-    for key, types in allowed.items():
-        value = item.get(key)
-        if value is not None and (not isinstance(value, types) or isinstance(value, bool)):
+def _turn(item: Json, where: str, *, timed: bool) -> Turn:
+    _check_fields(item, _TURN, where, needed=("id",))
+    if item.get("role", "unknown") not in ROLES:
+        raise TranscriptError(f"{where}: role {shown(item['role'])} is none of {', '.join(ROLES)}")
+    if timed and (item.get("start") is None or item.get("end") is None):
+        raise TranscriptError(f"{where}: it has no start or no end, though 'times' is not none")
+    check_span(item.get("start"), item.get("end"), where)
+    words = [
+        _word(word, f"{where}.words[{index}]")
+        for index, word in enumerate(objects(item.get("words", []), f"{where}.words"))
+    ]
+    fields = {"start": None, "end": None, **item, "words": tuple(words)}
+    return Turn(**{**fields, "flags": _strings(item.get("flags", []), f"{where}.flags")})
+
+
+def _word(item: Json, where: str) -> Word:
+    _check_fields(item, _WORD, where, needed=("text",))
+    check_span(item.get("start"), item.get("end"), where)
+    if not 0 <= (item.get("confidence") or 0) <= 1:
+        raise TranscriptError(f"{where}: confidence {shown(item['confidence'])} is not between 0 and 1")
+    return Word(**item)
+
+
+def _check_fields(
+    item: Json, allowed: dict[str, tuple[type, ...]], where: str, *, needed: tuple[str, ...]
+) -> None:
+    for key in needed:
+        if item.get(key) is None:
+            raise TranscriptError(f"{where}: {key!r} is missing")
+    for key, value in item.items():
+        if key not in allowed:
+            raise TranscriptError(f"{where}: {shown(key)} is no field; fields are {', '.join(allowed)}")
+        if value is not None and (not isinstance(value, allowed[key]) or isinstance(value, bool)):
             raise TranscriptError(f"{where}: {key!r} should not be {kind(value)}: {shown(value)}")
 
 
-def _check_strings(value: object, where: str) -> None:
+def _strings(value: Any, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise TranscriptError(f"{where}: expected a list of strings, found {shown(value)}")
+    return tuple(value)

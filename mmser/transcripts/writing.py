@@ -2,7 +2,6 @@
 
 import html
 import json
-import re
 from collections.abc import Iterable
 
 from mmser.errors import OutputError
@@ -59,4 +58,5 @@ def _timing(turn: Turn, decimal: str, kind: str) -> str:
 
 def _lines(text: str | None) -> str:
     """Return text without blank lines, which would end a cue, and without a timing arrow."""
-    return re.sub(r"\s*\n\s*", "\n", (text or "").strip()).replace("-->", "→")
+    lines = (line.strip() for line in (text or "").splitlines())
+    return "\n".join(line for line in lines if line).replace("-->", "→")

@@ -1,5 +1,6 @@
 """WebVTT and SRT: what is written is what is read, and a broken file never loads whole."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,10 @@ def test_real_zoom_file_keeps_a_colon_inside_the_text(data_dir: Path) -> None:
     assert [(turn.start, turn.end) for turn in turns] == [(2.1, 5.4), (5.4, 7.9), (7.9, 11.2)]
     assert len({turn.speaker for turn in turns}) == 2 and turns[0].speaker == turns[2].speaker
     assert turns[2].text == "Great. So here's the thing: we're behind on the audit."
+
+
+def test_a_long_unclosed_class_list_costs_no_time() -> None:
+    began = time.process_time()
+    with pytest.raises(TranscriptError, match="cut"):
+        read("WEBVTT\n\n00:01.000 --> 00:02.000\n<v" + ".a." * 2000 + " x\n")
+    assert time.process_time() - began < 2

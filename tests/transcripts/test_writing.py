@@ -9,7 +9,7 @@ from mmser.labels import ROLES
 from mmser.transcripts import read_transcript, write_json, write_srt, write_webvtt
 from mmser.types import Transcript, Turn, Word
 
-texts = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=30)
+texts = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=30).filter(str.strip)
 times = st.floats(0, 1e5, allow_nan=False)
 confidences = st.none() | st.floats(0, 1)
 
@@ -135,11 +135,16 @@ def test_captions_need_times() -> None:
         ('"flags": []', '"flags": [1]'),
         ('"words": []', '"words": [1]'),
         ('"format": "x",', ""),
+        ('"confidence": 0.5', '"confidence": 5'),
+        ('"id": "t1"', '"id": "t2"'),
     ],
 )
 def test_a_damaged_json_of_ours_is_refused(before: str, after: str) -> None:
     turn = Turn(id="t1", start=1.0, end=2.0, speaker="A", role="agent", text="hi")
-    written = write_json(Transcript(turns=(turn,), format="x"))
+    words = (Word(text="yo", confidence=0.5),)
+    written = write_json(
+        Transcript(turns=(turn, Turn(id="t2", start=3, end=4, text="yo", words=words)), format="x")
+    )
     assert before in written
     with pytest.raises(TranscriptError):
         read_transcript(written.replace(before, after).encode())

@@ -18,7 +18,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import torch
 import yaml
 
-from mmser.evaluation.default_model import evaluate
+from mmser.training.measurement import evaluate
 from mmser.model import MmserModel, MmserProcessor
 from mmser.training.acoustic_cache import cache_acoustics
 from mmser.training.card import write_card

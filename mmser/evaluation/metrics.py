@@ -74,7 +74,7 @@ def group_interval(
 ) -> tuple[float, float]:
     """Return a 95 % t-interval over the groups' own values, for fewer than 20 groups (speakers)."""
     named = np.asarray(groups)
-    rows = [np.flatnonzero(named == g) for g in np.unique(named)]
+    rows = [np.flatnonzero(named == g).tolist() for g in np.unique(named)]
     values = [metric([truth[i] for i in r], [guess[i] for i in r]) for r in rows]
     half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
     return float(np.mean(values) - half), float(np.mean(values) + half)

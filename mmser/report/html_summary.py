@@ -24,7 +24,7 @@ def spoken_duration(seconds: float) -> str:
     """Return a duration as people say it: "4 min 5 s", "2 h 10 min", "0.8 s"."""
     if seconds < 10:
         return f"{seconds:.1f}".removesuffix(".0") + " s"
-    whole = round(seconds)
+    whole = int(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

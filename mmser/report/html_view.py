@@ -59,7 +59,7 @@ def page_view(
         "interruptions": report.conversation.interruptions[:MAX_INTERRUPTIONS],
         "more_interruptions": max(0, len(report.conversation.interruptions) - MAX_INTERRUPTIONS),
         "report": report,
-        "reasons": report.reasons,
+        "reasons": [reason for name, reason in report.reasons.items() if name != "part"],
         "has_audio": has_audio,
         "has_text": include_text and any(turn.text for turn in report.turns),
         "text_left_out": not include_text,
@@ -153,7 +153,7 @@ def _role_view(role: RoleSummary, labels: Sequence[str]) -> dict[str, Any]:
     return {
         "role": role.role,
         "name": ROLE_NAMES[role.role],
-        "speakers": role.speakers,
+        "speakers": [name for name in role.speakers if name.lower() != role.role],
         "figures": _role_figures(role),
         "shares": segments(role.shares or {}, labels),
         "quarters": quarters if any(quarter["num_turns"] for quarter in quarters) else [],
@@ -161,7 +161,7 @@ def _role_view(role: RoleSummary, labels: Sequence[str]) -> dict[str, Any]:
             {
                 "delta": delta,
                 "index": list(labels).index(delta.emotion) if delta.emotion in labels else len(labels),
-                "clear": delta.low > 0 or delta.high < 0,
+                "beyond_zero": delta.low > 0 or delta.high < 0,
                 "low": _position(delta.low, reach),
                 "high": _position(delta.high, reach),
                 "value": _position(delta.value, reach),
@@ -218,12 +218,12 @@ def _conversation(conversation: Conversation, report: CallReport) -> list[tuple[
             return Figure(value=ABSENT, reason=conversation.reasons.get(name))
         return Figure(value=spoken_duration(seconds))
 
-    timed = any(turn.start is not None for turn in report.turns)
-    interruptions = (
-        Figure(value=f"{len(conversation.interruptions):,}")
-        if timed
-        else Figure(value=ABSENT, reason=conversation.reasons.get("interruptions"))
-    )
+    # An empty list of interruptions means none only where no reason stands beside it.
+    unknown = conversation.reasons.get("interruptions")
+    if unknown is None and all(turn.start is None for turn in report.turns):
+        unknown = "no turn carries a time"
+    count = f"{len(conversation.interruptions):,}"
+    interruptions = Figure(value=count) if unknown is None else Figure(value=ABSENT, reason=unknown)
     return [
         ("Speech", figure("talk_time", conversation.talk_time)),
         ("Silence", figure("non_talk", conversation.non_talk)),

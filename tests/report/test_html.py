@@ -9,6 +9,8 @@ from html.parser import HTMLParser
 from importlib import resources
 
 import pytest
+from examples import LINES as EXAMPLE_LINES
+from examples import example_predictions, example_report, example_turns
 from made_calls import LINES, call, dialogue, emotion, envelope, long_turn_call, tone, turn, withheld
 
 from mmser.labels import EMOTIONS
@@ -174,6 +176,27 @@ def test_an_empty_report_still_renders():
     assert "no turn carries an emotion" in html
 
 
+@pytest.mark.parametrize("count", [1, 2, 5, len(EXAMPLE_LINES)])
+def test_reports_as_they_are_built_render_at_any_length(count):
+    lines = EXAMPLE_LINES[:count]
+    report = example_report(turns=example_turns(lines), predictions=example_predictions(lines))
+    page = Page(render_html(report))
+    assert len(page.island()["turns"]) == count
+    for role in report.roles:
+        for reason in {role.reasons.get("deltas"), role.reasons.get("talk_time")} - {None}:
+            assert role.num_scored == 0 or any(reason in text for text in page.text)
+
+
+def test_only_deltas_whose_interval_leaves_zero_out_are_bold():
+    html = render_html(dialogue(12))
+    rows = re.findall(r"<tr( class=.clear.)?><th scope=.row.><span class=.chip e(\d)", html)
+    assert [(EMOTIONS[int(index)], bool(bold)) for bold, index in rows] == [
+        ("anger", True),
+        ("happiness", True),
+        ("neutral", False),
+    ]
+
+
 def test_windows_of_a_long_turn_travel_along():
     windows = Page(render_html(long_turn_call())).island()["turns"][0][16]
     assert [(start, end) for start, end, *_ in windows] == [(0, 20), (20, 40), (40, 60)]
@@ -255,7 +278,7 @@ def test_the_ground_for_analysing_agents_is_shown():
     ("seconds", "short", "long"),
     [
         (0.84, "0:00", "0.8 s"),
-        (59.7, "0:59", "1 min"),
+        (59.7, "0:59", "59 s"),
         (245, "4:05", "4 min 5 s"),
         (7800, "2:10:00", "2 h 10 min"),
     ],

@@ -29,7 +29,7 @@ def browser():
 
 
 def wait_until(page, condition, argument=None):
-    """Wait for a JavaScript function to hold; playwright's own wait polls with an eval that the page forbids."""
+    """Wait for a function to hold; the wait of playwright itself polls with eval, which the page forbids."""
     deadline = time.monotonic() + 20
     while not page.evaluate(condition, argument):
         assert time.monotonic() < deadline, condition

@@ -39,6 +39,7 @@ document.addEventListener('keydown', (event) => {
   // A focused control keeps its own keys: space presses it, arrows move it.
   if (event.key === ' ' && target.matches('button, a, summary, input')) return;
   if (event.key.startsWith('Arrow') && target.matches('input')) return;
+  if (!audio && (event.key === ' ' || event.key.startsWith('Arrow'))) return;
   const action = KEYS[event.key];
   if (!action) return;
   event.preventDefault();

@@ -43,7 +43,12 @@ function buildPlayer() {
   audio.controls = false;
   $('player').hidden = false;
   document.body.classList.add('with-player');
-  const showState = () => { $('play').setAttribute('aria-label', audio.paused ? 'Play' : 'Pause'); $('play').classList.toggle('playing', !audio.paused); };
+  const showState = () => {
+    $('play').setAttribute('aria-label', audio.paused ? 'Play' : 'Pause');
+    $('play').classList.toggle('playing', !audio.paused);
+    // A screen reader must not talk over the call.
+    $('readout').setAttribute('aria-live', audio.paused ? 'polite' : 'off');
+  };
   audio.addEventListener('play', () => { showState(); requestAnimationFrame(followSound); });
   audio.addEventListener('pause', showState);
   audio.addEventListener('seeked', followSound);

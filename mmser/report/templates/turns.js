@@ -188,7 +188,9 @@ function toggle(index) {
   row.querySelector('.open').setAttribute('aria-expanded', String(open));
   row.classList.toggle('opened', open);
   if (open) {
-    row.append(buildDetail(index, () => setMarks(row, index), true));
+    const detail = buildDetail(index, () => setMarks(row, index), true);
+    detail.setAttribute('role', 'cell');
+    row.append(detail);
     opened.set(index, 0);
     measure(index);
   } else {

@@ -34,8 +34,12 @@ function emotionCell(turn) {
   } else cell.append(chip(shown));
   const shift = shiftMark(turn);
   if (shift) cell.append(shift);
-  if (isConflict(turn)) cell.append(make('span', 'conflict', '≠'));
-  if (isConflict(turn)) cell.lastChild.title = 'Sound and words disagree';
+  if (isConflict(turn)) {
+    const mark = make('span', 'conflict', '≠');
+    mark.title = 'Sound and words disagree';
+    mark.append(make('span', 'vh', ' sound and words disagree'));
+    cell.append(mark);
+  }
   return cell;
 }
 

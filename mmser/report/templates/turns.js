@@ -77,8 +77,8 @@ function applyFilters() {
     if (needle && !haystacks[i].includes(needle)) continue;
     shown.push(i);
   }
-  const total = turns.length.toLocaleString('en');
-  $('count').textContent = shown.length === turns.length ? `${total} turns` : `${shown.length.toLocaleString('en')} of ${total} turns`;
+  const total = turns.length.toLocaleString('en') + (turns.length === 1 ? ' turn' : ' turns');
+  $('count').textContent = shown.length === turns.length ? total : `${shown.length.toLocaleString('en')} of ${total}`;
   $('table').setAttribute('aria-rowcount', String(shown.length + 1));
   frame.scrollTop = 0;
   paint();

@@ -265,7 +265,7 @@ def test_a_form_survives_scrolling_away(show):
     row(page, "t2").locator(".open").click()
     row(page, "t2").locator("input[name=comment]").fill("half a thought")
     page.evaluate("document.querySelector('.table .frame').scrollTop = 1e6")
-    wait_until(page, "() => !document.querySelector('[data-turn=t2]')")
+    wait_until(page, "() => !document.querySelector('.rows [data-turn=t2]')")
     page.evaluate("document.querySelector('.table .frame').scrollTop = 0")
     row(page, "t2").wait_for()
     assert row(page, "t2").locator("input[name=comment]").input_value() == "half a thought"

@@ -41,8 +41,14 @@ def load_model(
 
     load: Any = MmserModel.from_pretrained
     try:
-        with _without_bars():
-            loaded, found = load(folder, local_files_only=True, output_loading_info=True, dtype=torch.float32)
+        with _quietly():
+            loaded, found = load(
+                folder,
+                local_files_only=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # refused below, in a sentence
+                dtype=torch.float32,
+            )
             processor = MmserProcessor.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # safetensors, tokenizers and transformers each raise their own kinds
         raise ModelError(
@@ -61,16 +67,18 @@ def load_model(
 
 
 @contextlib.contextmanager
-def _without_bars() -> Iterator[None]:
-    """Keep transformers from drawing a bar for a load of a second."""
+def _quietly() -> Iterator[None]:
+    """Keep transformers from drawing a bar for a load of a second, and from tables of what did not fit."""
     from transformers.utils import logging as library_logging
 
     logging: Any = library_logging
-    shown = logging.is_progress_bar_enabled()
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()
 

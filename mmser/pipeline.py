@@ -2,11 +2,13 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike, fspath
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 from mmser.audio import AudioSource, open_recording
+from mmser.audio.files import AudioFile
 from mmser.calls import UNREAD, Call, guess_language, is_part, prepare_call
 from mmser.channels import louder_channel
 from mmser.clips import ClipReport, clip_name, failed_clip, score_clip
@@ -18,6 +20,7 @@ from mmser.report.build import build_report
 from mmser.report.policy import check_agent_reason, is_withheld
 from mmser.report.rules import load_rules
 from mmser.scoring import BATCH_SECONDS, Reference, Scorer, Scores, speaker_key
+from mmser.transcripts import read_transcript
 from mmser.types import CallReport, ModelInfo, Transcript, Turn
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ Sound = str | PathLike[str] | bytes | BinaryIO
 """One recording, as a path, its bytes or a binary file object."""
 
 REFERENCE_SECONDS = 20.0  # of a neutral clip, from its start
+EARLY_BYTES = 20 << 20  # a transcript up to this size is read once more, to find mistakes early
 NEEDS_WORDS = (
     "the recording has no transcript; give one with --transcript, or judge by sound alone with --no-asr "
     "(transcription arrives with a later version)"
@@ -217,6 +221,18 @@ def check_inputs(recording: object, transcript: object, *, transcribe: bool) -> 
         raise UsageError("there is nothing to analyse; give a recording, a transcript, or both")
     if transcript is None and transcribe:
         raise UsageError(NEEDS_WORDS)
+
+
+def check_files(sources: Iterable[Path], transcript: Path | None) -> None:
+    """Refuse files that cannot be read, before a model is loaded: a mistake is told at once.
+
+    Raises:
+        MmserError: a child of it names the file and what is wrong with it.
+    """
+    for source in sources:
+        AudioFile(source).close()
+    if transcript is not None and not (transcript.is_file() and transcript.stat().st_size > EARLY_BYTES):
+        read_transcript(transcript)
 
 
 def set_threads(count: int) -> None:

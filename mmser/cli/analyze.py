@@ -179,9 +179,10 @@ def analyze(
         progress.say(f"mmser {__version__}: analysing {named}")
         # Imported here: the line above is printed before torch begins to load.
         from mmser.outputs import check_folder, redact, write_report
-        from mmser.pipeline import EmotionPipeline, check_inputs, set_threads
+        from mmser.pipeline import EmotionPipeline, check_files, check_inputs, set_threads
 
         check_inputs(sources, transcript, transcribe=not no_asr)
+        check_files((*sources, *map(Path, references.values())), transcript)
         if output is not None:
             check_folder(output, overwrite=overwrite)
         set_threads(threads)

@@ -1,0 +1,92 @@
+"""`mmser predict`, `mmser info` and what all commands share."""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mmser import __version__
+from mmser.cli import app
+from tests.call_fixtures import voice, wav_bytes
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / "one.wav", tmp_path / "two.wav"]
+    for path, pitch in zip(paths, (110, 230), strict=True):
+        path.write_bytes(wav_bytes(voice(1.5, ((0.0, 1.5),), pitch=pitch, seed=6)))
+    return paths
+
+
+def test_json_holds_every_clip_and_the_notice(mmser, clips, model: str):
+    ran = mmser(
+        "predict", *clips, "--text", "so angry", "--text", "thank you", "--format", "json", "--model", model
+    )
+    assert ran.code == 0
+    document = json.loads(ran.out)
+    assert document["schema"] == "mmser.clips/1" and "AI Act" in document["notice"]
+    assert [Path(clip["clip"]).name for clip in document["clips"]] == ["one.wav", "two.wav"]
+    for clip in document["clips"]:
+        assert clip["modalities"] == ["audio", "text"]
+        assert sum(clip["emotion"]["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+    assert "AI Act" in ran.err
+
+
+def test_csv_has_a_row_for_each_clip(mmser, clips, model: str):
+    ran = mmser("predict", *clips, "--format", "csv", "--quiet", "--model", model)
+    rows = list(csv.DictReader(io.StringIO(ran.out)))
+    assert len(rows) == 2 and ran.err == ""
+    assert all(row["modalities"] == "audio" and 0 <= float(row["anger"]) <= 1 for row in rows)
+
+
+def test_the_table_names_each_clip(mmser, clips, model: str):
+    ran = mmser("predict", *clips, "--model", model)
+    assert "one.wav" in ran.out.replace("\n", "") or "one" in ran.out
+    assert "intensity" in ran.out
+
+
+def test_a_failed_clip_fails_the_command_but_not_the_others(mmser, clips, model: str, tmp_path: Path):
+    (tmp_path / "bad.wav").write_bytes(b"no sound")
+    ran = mmser("predict", tmp_path / "bad.wav", clips[0], "--format", "json", "--model", model)
+    assert ran.code == 1 and "bad.wav" in ran.error
+    bad, good = json.loads(ran.out)["clips"]
+    assert bad["error"] and good["emotion"]
+
+
+def test_texts_must_match_the_clips(mmser, clips, model: str):
+    ran = mmser("predict", *clips, "--text", "one only", "--model", model)
+    assert ran.code == 2 and "1 texts are given for 2 clips" in ran.error
+
+
+def test_predict_without_a_clip_exits_two(mmser):
+    ran = mmser("predict")
+    assert ran.code == 2 and "clips" in ran.error.lower()
+
+
+def test_info_names_the_model(mmser, model: str):
+    ran = mmser("info", "--model", model, "--json")
+    about = json.loads(ran.out)
+    assert about["mmser"] == __version__ and len(about["model"]["revision"]) == 64
+    assert "abstains below" in mmser("info", "--model", model).out
+
+
+def test_the_version_is_printed(mmser):
+    ran = mmser("--version")
+    assert (ran.code, ran.out) == (0, f"mmser {__version__}\n")
+
+
+@pytest.mark.parametrize("command", ["analyze", "predict", "info"])
+def test_every_help_has_examples(command: str):
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert "Examples:" in result.output
+    assert re.search(rf"mmser {command}", result.output.split("Examples:")[1])
+
+
+def test_shell_completion_can_be_shown():
+    result = CliRunner().invoke(app, ["--help"])
+    assert "--show-completion" in result.output

@@ -18,11 +18,11 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import torch
 import yaml
 
-from mmser.training.measurement import evaluate
 from mmser.model import MmserModel, MmserProcessor
 from mmser.training.acoustic_cache import cache_acoustics
 from mmser.training.card import write_card
 from mmser.training.default_model import Plan, build, read_speech, read_texts, save
+from mmser.training.measurement import evaluate
 
 HOME = Path(__file__).resolve().parent.parent
 

@@ -138,12 +138,8 @@ def fuse(
     validation_sounds = encode_sounds(model, held_out, phone=False)
     rng = np.random.default_rng(plan.seed)
     words = {
-        (corpus, split): encode_texts(
-            model,
-            processor,
-            _some(texts, corpus, split, rng),
-            corrupted=0.3 if split == "train" and corpus == "goemotions" else 0.0,
-            seed=plan.seed,
+        (corpus, split): _cached_words(
+            model, processor, _some(texts, corpus, split, rng), folder / f"{corpus}_{split}.pt", plan.seed
         )
         for corpus in ("goemotions", "meld")
         for split in ("train", "validation")
@@ -164,6 +160,19 @@ def fuse(
         seed=plan.seed,
     )
     calibrate(model, made, meld, sound_dialogues(validation_sounds, 10, plan.seed))
+
+
+def _cached_words(
+    model: MmserModel, processor: MmserProcessor, examples: Sequence[Example], path: Path, seed: int
+) -> list[Words]:
+    """Encode texts, or read what an earlier run encoded; training comments are partly corrupted."""
+    if path.exists():
+        stored = torch.load(path, weights_only=True)
+        return [Words(e, t, w) for e, t, w in zip(examples, *stored, strict=True)]
+    corrupted = 0.3 if path.stem == "goemotions_train" else 0.0
+    words = encode_texts(model, processor, examples, corrupted=corrupted, seed=seed)
+    torch.save(([w.tokens for w in words], [w.weight for w in words]), path)
+    return words
 
 
 def _some(texts: Sequence[Example], corpus: str, split: str, rng: np.random.Generator) -> list[Example]:

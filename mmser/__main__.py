@@ -1,0 +1,5 @@
+"""`python -m mmser`: the command line."""
+
+from mmser.cli import main
+
+main()

@@ -15,7 +15,7 @@ from mmser.model import MmserConfig, MmserModel, MmserProcessor
 from mmser.training.acoustic_cache import Clip, cache_acoustics
 from mmser.training.audio_stage import train_audio
 from mmser.training.calibration import calibrate
-from mmser.training.encodings import Sound, encode_sounds, encode_texts
+from mmser.training.encodings import Sound, Words, encode_sounds, encode_texts
 from mmser.training.fusion_stage import (
     Dialogues,
     PairMix,

@@ -4,15 +4,15 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from mmser import __version__
 from mmser.clips import ClipReport
 from mmser.report.policy import CLIP_NOTICE
+from mmser.report.tables import inert
 from mmser.types import ModelInfo
 
 SCHEMA = "mmser.clips/1"
-# What a spreadsheet would run as a formula; such a cell is quoted with an apostrophe.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_json(reports: Sequence[ClipReport], model: ModelInfo) -> str:
@@ -35,12 +35,12 @@ def as_csv(reports: Sequence[ClipReport], labels: Sequence[str]) -> str:
     writer.writerow([*head, *labels, "reason", "error"])
     for report in reports:
         said, strength = report.emotion, report.intensity
-        row: list[object] = [_inert(report.clip)]
+        row: list[object] = [inert(report.clip)]
         row += ["", "", ""] if said is None else [said.label or "uncertain", said.top, said.confidence]
         row += ["", ""] if strength is None else [strength.value, strength.level]
         row += ["+".join(report.modalities)]
         row += [""] * len(labels) if said is None else [said.probabilities[label] for label in labels]
-        writer.writerow([*row, report.reasons.get("emotion", ""), _inert(report.error or "")])
+        writer.writerow([*row, report.reasons.get("emotion", ""), inert(report.error or "")])
     return target.getvalue()
 
 
@@ -53,8 +53,10 @@ def as_table(reports: Sequence[ClipReport]) -> str:
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("clip", "emotion", "confidence", "next", "intensity", "from"):
         table.add_column(column, overflow="fold")
-    for report in reports:
-        table.add_row(*_cells(report))
+    short = [PurePath(report.clip).name for report in reports]
+    unique = len(set(short)) == len(short)
+    for report, name in zip(reports, short, strict=True):
+        table.add_row(name if unique else report.clip, *_cells(report))
     console = Console(file=io.StringIO(), width=_width(), markup=False, highlight=False)
     console.print(table)
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
@@ -63,21 +65,16 @@ def as_table(reports: Sequence[ClipReport]) -> str:
 
 def _cells(report: ClipReport) -> list[str]:
     if report.emotion is None or report.intensity is None:
-        return [report.clip, "failed" if report.error else report.reasons["emotion"], "", "", "", ""]
+        return ["failed" if report.error else report.reasons["emotion"], "", "", "", ""]
     said = report.emotion
     ranked = sorted(said.probabilities, key=lambda label: -said.probabilities[label])
     return [
-        report.clip,
         said.label or f"uncertain ({said.top}?)",
         f"{said.confidence:.2f}",
         f"{ranked[1]} {said.probabilities[ranked[1]]:.2f}" if len(ranked) > 1 else "",
         f"{report.intensity.level} {report.intensity.value:.2f}",
         "+".join(report.modalities),
     ]
-
-
-def _inert(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
 def _width() -> int:

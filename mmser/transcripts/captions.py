@@ -17,7 +17,7 @@ from mmser.transcripts.names import numbered, speaker_names, split_prefix
 
 _CLOCK = r"(?:\d+:)?\d{1,2}:\d{1,2}[.,]\d{1,3}"
 _TIMING = re.compile(rf"\s*({_CLOCK})\s*-->\s*({_CLOCK})(?:[ \t].*)?", re.ASCII)
-_VOICE = re.compile(r"<v(?:\.[^\s>.]*)*(?:[ \t]+([^>]*))?>", re.IGNORECASE)
+_VOICE = re.compile(r"<v(?:\.[^\s>.]*)*(?:[ \t]+([^<>]*))?>", re.IGNORECASE)
 _VTT_MARKUP = re.compile(
     r"</?(?:c|i|b|u|ruby|rt|lang)(?:\.[^\s<>]*)?(?:\s[^<>]*)?>|</v>|<(?:\d+:)?\d\d:\d\d\.\d{3}>",
     re.IGNORECASE,
@@ -133,7 +133,7 @@ def _voices(cue: _Cue, names: frozenset[str]) -> list[Entry]:
     """Split a cue at its voice tags; text before the first tag belongs to nobody."""
     parts = _VOICE.split(cue.text)
     if len(parts) == 1:
-        if re.search(r"<v[\s.][^>]*$", cue.text):
+        if re.search(r"<v[\s.][^<>]*$", cue.text):
             raise TranscriptError(f"line {cue.line}: the voice tag of this cue is cut: {shown(cue.text)}")
         return [_named(cue, html.unescape(_without_markup(cue.text, _VTT_MARKUP)), names)]
     entries = []

@@ -9,7 +9,7 @@ from mmser.transcripts.names import role_of, speaker_names, split_prefix
 
 _CLOCK = r"(?:\d{1,2}:)?\d{1,3}:\d{2}(?:[.,]\d{1,3})?"
 _TIMES = re.compile(
-    rf"\s*[\[(]?\s*({_CLOCK})\s*(?:(?:-->|-|–|to)\s*({_CLOCK})\s*)?[\])]?\s*[-–]?\s*(?=\S)", re.ASCII
+    rf"[\[(]? ?({_CLOCK})\s*(?:(?:-->|-|–|to)\s*({_CLOCK})\s*)?[\])]?\s*[-–]?\s*(?=\S)", re.ASCII
 )
 _NAME_TIME = re.compile(rf"^([^:\[\]()]{{1,60}}?)\s*[\[(]({_CLOCK})[\])]\s*:(?=\s|$)", re.ASCII)
 _MAX_DEPTH = 4
@@ -17,6 +17,7 @@ _MAX_DEPTH = 4
 
 def _split(line: str) -> tuple[str | None, str | None, str]:
     """Return (start, end, rest) of a line that may begin with a time, "[00:05 --> 00:07] …"."""
+    line = line.strip()
     match = _TIMES.match(line)
     if match:
         return match[1], match[2], line[match.end() :]

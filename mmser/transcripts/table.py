@@ -13,6 +13,7 @@ from mmser.transcripts.names import numbered, role_of
 
 _MS: Final = 1000.0
 _DAY: Final = 86_400
+MAX_HEADER: Final = 4000  # characters
 _COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "start": ("start", "begin", "start time", "begin time", "starttime", "start s", "start seconds",
               "start sec", "from", "offset", "time", "timestamp", "in", "start timestamp"),
@@ -34,6 +35,8 @@ _BY_HEADER: Final = {header: field for field, headers in _COLUMNS.items() for he
 def _delimiter(text: str) -> str | None:
     """Return the delimiter under which the first line is a header that we know."""
     head = text.lstrip().split("\n", 1)[0]
+    if len(head) > MAX_HEADER:  # prose on one line; csv refuses fields over 131,072 characters
+        return None
     for delimiter in "\t,;|":
         fields = set(_fields(next(csv.reader([head], delimiter=delimiter), [])))
         if "text" in fields and fields & {"start", "start_ms", "speaker", "role"}:

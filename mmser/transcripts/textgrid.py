@@ -12,6 +12,8 @@ _SILENCE: Final = {"", "sp", "sil", "spn", "silence", "<eps>", "<sil>", "#", "<p
 _WORDS = re.compile(r"(?:(?P<speaker>.+?)\s*[-_:/ ]\s*)?words?", re.IGNORECASE)
 _PHONES = re.compile(r"(?:.+[-_:/ ]\s*)?(?:phones?|phonemes?|segments?|syllables?|kan|mau)", re.IGNORECASE)
 _DIARIZATION = re.compile(r"speakers?|diari[sz]ation|speaker[ _-]?turns?", re.IGNORECASE)
+_LONG_SIZE: Final = re.compile(r"(?:intervals|points)\s*:\s*size\s*=\s*(\d{1,9})")
+_SHORT_SIZE: Final = re.compile(r'"(?:IntervalTier|TextTier)"\s+"(?:[^"]|"")*"\s+\S+\s+\S+\s+(\d{1,9})')
 
 
 def sniff_textgrid(text: str) -> bool:
@@ -63,19 +65,20 @@ def _parse(text: str) -> list[dict[str, Any]]:
 
 def _check_complete(text: str, tiers: list[dict[str, Any]]) -> None:
     """Refuse a file that holds fewer tiers or intervals than it announces: it was cut."""
-    announced = [
-        int(number) for number in re.findall(r"(?:intervals|points)\s*:\s*size\s*=\s*(\d{1,9})", text)
-    ]
-    sizes = re.search(r"^size\s*=\s*(\d{1,9})", text, re.MULTILINE)
-    if sizes and int(sizes[1]) != len(tiers):
-        raise TranscriptError(f"it announces {int(sizes[1])} tiers and holds {len(tiers)}: the file is cut")
-    if len(announced) < len(re.findall(r'class\s*=\s*"(?:IntervalTier|TextTier)"', text)):
-        raise TranscriptError("a tier does not say how many intervals it has: the file is cut")
-    held = [len(tier["entries"]) for tier in tiers]
-    if announced and sum(held) < sum(announced):
-        raise TranscriptError(
-            f"it announces {sum(announced)} intervals and holds {sum(held)}: the file is cut"
-        )
+    long = re.search(r"^\s*xmin\s*=", text, re.MULTILINE) is not None
+    size = re.search(r"^size\s*=\s*(\d{1,9})" if long else r"<exists>\s+(\d{1,9})", text, re.MULTILINE)
+    announced = (_LONG_SIZE if long else _SHORT_SIZE).findall(text)
+    wanted = int(size[1]) if size else len(tiers)
+    if not wanted == len(tiers) == len(announced):
+        raise TranscriptError(f"it announces {wanted} tiers and holds {len(tiers)}: the file is cut")
+    for tier, number in zip(tiers, announced, strict=True):
+        if len(tier["entries"]) < int(number):
+            raise TranscriptError(
+                f"tier {tier['name']!r} announces {number} intervals and holds {len(tier['entries'])}: "
+                f"the file is cut"
+            )
+    if text.count('"') % 2:
+        raise TranscriptError("a label's closing quote is missing: the file is cut")
 
 
 def _labelled(tier: dict[str, Any]) -> list[tuple[float, float, str]]:

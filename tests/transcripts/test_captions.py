@@ -128,3 +128,18 @@ def test_a_long_unclosed_class_list_costs_no_time() -> None:
     with pytest.raises(TranscriptError, match="cut"):
         read("WEBVTT\n\n00:01.000 --> 00:02.000\n<v" + ".a." * 2000 + " x\n")
     assert time.process_time() - began < 2
+
+
+def test_a_file_cut_anywhere_is_refused_warned_of_or_ends_with_a_whole_cue() -> None:
+    whole = (
+        "WEBVTT\n\n1\n00:00:01.000 --> 00:00:02.000\n<v Agent>Good morning, how can I help</v>\n\n"
+        "2\n00:00:03.000 --> 00:00:04.000\n<v Customer>My line is dead again</v>\n"
+    )
+    texts = [turn.text for turn in read(whole).turns]
+    for end in range(1, len(whole)):
+        try:
+            transcript = read(whole[:end])
+        except TranscriptError:
+            continue
+        found = [turn.text for turn in transcript.turns]
+        assert transcript.warnings or found == texts[: len(found)], whole[:end]

@@ -125,6 +125,18 @@ def test_a_cut_textgrid_never_loads() -> None:
             read_transcript(whole[:end])
 
 
+def test_a_short_textgrid_reads_whole_and_never_cut() -> None:
+    tiers = '"IntervalTier"\n"Agent"\n0\n4\n2\n0\n1\n"Hello there"\n1\n4\n""\n'
+    tiers += '"IntervalTier"\n"Customer"\n0\n4\n2\n0\n1.5\n""\n1.5\n4\n"Hi you"\n'
+    whole = f'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n4\n<exists>\n2\n{tiers}'
+    assert [(t.speaker, t.text) for t in read_transcript(whole.encode()).turns] == [
+        ("Agent", "Hello there"), ("Customer", "Hi you")
+    ]  # fmt: skip
+    for end in range(60, len(whole) - 1):
+        with pytest.raises(TranscriptError):
+            read_transcript(whole[:end].encode())
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [

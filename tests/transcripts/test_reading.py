@@ -1,6 +1,7 @@
 """Encodings, files that are none, and any bytes at all."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,21 @@ values = st.recursive(
 @settings(max_examples=150, deadline=None)
 def test_any_json_is_read_or_refused(data: dict[str, object]) -> None:
     read_or_refuse(json.dumps(data).encode())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"a:" * 200_000,
+        b" " * 200_000 + b"x",
+        b"0:" * 200_000,
+        b"WEBVTT\n\n00:01.000 --> 00:02.000\n" + b"<v " * 100_000,
+        b"Agent: a\n" + b"and on\n" * 100_000,
+        b"a A 0.1 0.2 " + b"a " * 100_000,
+    ],
+    ids=["colons", "spaces", "clocks", "tags", "one long turn", "one long line"],
+)
+def test_hostile_text_costs_no_more_than_its_length(data: bytes) -> None:
+    began = time.process_time()
+    read_or_refuse(data)
+    assert time.process_time() - began < 20  # each takes about a second; backtracking would take hours

@@ -9,6 +9,7 @@ where these lie; `--evaluate-only` measures the model in --target again and rewr
 """
 
 import argparse
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -53,6 +54,8 @@ def main() -> None:
     processor = MmserProcessor.from_pretrained(options.target)
     clips = cache_acoustics(read_speech(data, plan), options.work / "acoustics.pt", plan.seed)
     results = evaluate(model, processor, clips, read_texts(data), plan.seed)
+    weights = (options.target / "model.safetensors").read_bytes()
+    results["weights_sha256"] = hashlib.sha256(weights).hexdigest()
     (options.target / "evaluation.json").write_text(json.dumps(results, indent=2) + "\n")
     write_card(options.target, results, plan)
     print(json.dumps(results, indent=2))

@@ -69,12 +69,12 @@ def read_nemo(folder: Path, splits: Mapping[str, Split]) -> list[Example]:
         splits: speaker ("WR0") → split.
     """
     examples = []
+    clips = {path.stem: path for path in (folder / "samples").glob("*.*")}
     with require(folder / "data.tsv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
             speaker = row["speaker_id"].strip()
             stem = Path(row["file_id"].strip()).stem
-            found = sorted((folder / "samples").glob(f"{stem}.*"))
-            path = require(found[0] if found else folder / "samples" / row["file_id"].strip())
+            path = clips.get(stem) or require(folder / "samples" / row["file_id"].strip())
             examples.append(
                 Example(
                     corpus="nemo",

@@ -120,8 +120,9 @@ def advance(
     dialogue_key, dialogue_length = _count_dialogues(state, keys[real, 0])
     memory_key = torch.cat([state.memory_key, torch.cat([keys, layout.rank[:, None]], 1)[real]])
     memory = torch.cat([state.memory_embedding, embedding[real].detach()])
-    place = (memory_key[:, :1] == dialogue_key[None]).long().argmax(1)
-    kept = memory_key[:, 3] >= dialogue_length[place] - context_size
+    # Each memory row's dialogue has one entry in the table, so this sum is that dialogue's length.
+    length = ((memory_key[:, :1] == dialogue_key[None]).long() * dialogue_length[None]).sum(1)
+    kept = memory_key[:, 3] >= length - context_size
     # Kept in order of rank, so that equal histories give equal states whatever the batching.
     order = torch.argsort(memory_key[kept, 3], stable=True)
     table = torch.unique(torch.cat([state.speaker_key, keys[:, :2]]), dim=0)

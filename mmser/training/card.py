@@ -16,6 +16,7 @@ def write_card(folder: Path, results: dict[str, Any], plan: Plan) -> None:
         labels=", ".join(EMOTIONS),
         license=WEIGHTS_LICENSE,
         seed=plan.seed,
+        sha256=results["weights_sha256"],
         speakers=", ".join(audio["speakers"]),
         num_speakers=len(audio["speakers"]),
         audio_rows="\n".join(_audio_row(name, audio[name]) for name in ("ravdess", "nemo", "emodb", "all")),

@@ -72,6 +72,15 @@ def corrupt(words: list[str], pool: list[str], rng: np.random.Generator) -> tupl
     return heard, sure
 
 
+def _shortened(words: list[str], processor: MmserProcessor) -> list[str]:
+    """Return as many words as one utterance holds; a few comments are long rows of symbols."""
+    words = words[:64]
+    if sum(map(len, words)) > 2 * processor.max_text_tokens:
+        while processor.count_tokens(" ".join(words)) > processor.max_text_tokens - 32:
+            words = words[: len(words) - 1]
+    return words
+
+
 def encode_texts(
     model: MmserModel,
     processor: MmserProcessor,
@@ -82,7 +91,7 @@ def encode_texts(
 ) -> list[Words]:
     """Encode texts; a share of them is corrupted, with low confidences where words were swapped."""
     rng = np.random.default_rng(seed)
-    texts = [str(e.text).split()[:64] for e in examples]
+    texts = [_shortened(str(e.text).split(), processor) for e in examples]
     pool = [word for text in texts[:2000] for word in text]
     doubts: list[list[float] | None] = [None] * len(texts)
     for i, text in enumerate(texts):

@@ -164,3 +164,20 @@ def test_samples_past_a_clips_end_are_not_heard(model, processor):
         noisy[row, length:] = 0.5
     batch["input_values"] = noisy
     assert torch.allclose(model(**batch).logits, expected, atol=TOLERANCE)
+
+
+def test_references_may_come_in_a_batch_of_their_own(model, processor):
+    rows = call()
+    clip = {
+        "audio": [(np.random.default_rng(9).standard_normal(20_000) * 0.02).astype(np.float32)],
+        "text": [None],
+        "text_confidence": [None],
+        "dialogue_ids": [0],
+        "speaker_ids": [0],
+        "roles": ["customer"],
+        "positions": [-1],
+    }
+    together = {name: clip[name] + rows[name] for name in rows} | {"references": [True] + [False] * 8}
+    state = run(model, processor, clip | {"references": [True]}).state
+    apart = answers(run(model, processor, rows, state))
+    assert torch.allclose(apart, answers(run(model, processor, together))[1:], atol=TOLERANCE)

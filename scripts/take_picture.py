@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Picture the top of a report with Debian's Chromium: take_picture.py REPORT.html PICTURE.png"""
+"""Picture the top of a report with Debian's Chromium: take_picture.py REPORT PICTURE."""
 
 import shutil
 import sys

@@ -1,6 +1,6 @@
 """vCon conversations and the WTF transcript that their analyses carry.
 
-Read by a few lines of our own: the `vcon` package (0.3) installs pytest, Authlib and cryptography for four keys.
+Read by a few lines of our own: the `vcon` package (0.3) brings pytest, Authlib and cryptography along.
 """
 
 import dataclasses

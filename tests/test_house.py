@@ -64,7 +64,7 @@ def test_imports_point_downwards(path: Path):
 
 @pytest.mark.parametrize("path", sorted((ROOT / "model").glob("*_mmser.py")), ids=lambda p: p.name)
 def test_model_files_import_only_torch_transformers_and_siblings(path: Path):
-    allowed = {"torch", "transformers", "numpy", "math", "dataclasses", "typing", "collections", "__future__"}
+    allowed = {"torch", "transformers", "numpy", "math", "bisect", "itertools", "dataclasses", "typing", "collections", "__future__"}
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             assert {n.name.split(".")[0] for n in node.names} <= allowed

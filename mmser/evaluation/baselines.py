@@ -32,9 +32,19 @@ def fit_svm(
     return models[int(np.argmax(scores))]
 
 
-def fit_tfidf(texts: Sequence[str], labels: Any, *, multilabel: bool, strength: float) -> Any:
-    """Fit TF-IDF of words and word pairs with logistic regression; `labels` as scikit-learn wants."""
-    linear = LogisticRegression(C=strength, max_iter=1000, class_weight="balanced")
+def fit_tfidf(
+    texts: Sequence[str], labels: Any, *, multilabel: bool, strength: float, weight: str | None
+) -> Any:
+    """Fit TF-IDF of words and word pairs with logistic regression.
+
+    Args:
+        texts: training texts.
+        labels: as scikit-learn wants them.
+        multilabel: one classifier per class.
+        strength: C, the inverse of regularisation.
+        weight: class weights, "balanced" or None.
+    """
+    linear = LogisticRegression(C=strength, max_iter=1000, class_weight=weight)
     classifier = OneVsRestClassifier(linear) if multilabel else linear
     vectors = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
     return make_pipeline(vectors, classifier).fit(texts, labels)

@@ -23,6 +23,23 @@ def weighted_f1(truth: Labels, guess: Labels) -> float:
     return 100 * float(f1_score(truth, guess, average="weighted", zero_division=0))
 
 
+def accuracy(truth: Labels, guess: Labels) -> float:
+    """Return the share of right answers (WA), in percent."""
+    return 100 * float(np.mean(np.asarray(truth) == np.asarray(guess)))
+
+
+def macro_f1(truth: Labels, guess: Labels) -> float:
+    """Return the mean of the classes' F1, over the classes that occur, in percent."""
+    return 100 * float(f1_score(truth, guess, average="macro", labels=np.unique(truth), zero_division=0))
+
+
+def class_f1(truth: Labels, guess: Labels) -> dict[str, float]:
+    """Return F1 of each emotion that occurs, in percent."""
+    present = np.unique(truth)
+    values = f1_score(truth, guess, average=None, labels=present, zero_division=0)
+    return {EMOTIONS[i]: 100 * float(v) for i, v in zip(present, values, strict=True)}
+
+
 def multilabel_thresholds(targets: NDArray[np.bool_], probabilities: Array) -> Array:
     """Choose a threshold per class that maximises its F1, on validation data, (classes,)."""
     grid = np.linspace(0.05, 0.9, 86)
@@ -76,6 +93,25 @@ def group_interval(
     named = np.asarray(groups)
     rows = [np.flatnonzero(named == g).tolist() for g in np.unique(named)]
     values = [metric([truth[i] for i in r], [guess[i] for i in r]) for r in rows]
+    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+    return float(np.mean(values) - half), float(np.mean(values) + half)
+
+
+def paired_group_interval(
+    metric: Callable[[Sequence[int], Sequence[int]], float],
+    truth: Sequence[int],
+    guess: Sequence[int],
+    other: Sequence[int],
+    groups: Sequence[str],
+) -> tuple[float, float]:
+    """Return a 95 % t-interval of the groups' own differences, `guess` minus `other`."""
+    named = np.asarray(groups)
+    rows = [np.flatnonzero(named == g).tolist() for g in np.unique(named)]
+    values = [
+        metric([truth[i] for i in r], [guess[i] for i in r])
+        - metric([truth[i] for i in r], [other[i] for i in r])
+        for r in rows
+    ]
     half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
     return float(np.mean(values) - half), float(np.mean(values) + half)
 

@@ -56,7 +56,6 @@ class Layout:
     """Who comes before whom, for rows in any order."""
 
     same_speaker: Tensor  # row j is an earlier utterance of the speaker of row i, (batch, batch)
-    before: Tensor  # row j is earlier in the dialogue of row i, (batch, batch)
     rank: Tensor  # how many utterances of the dialogue came before, (batch,)
     speaker_row: Tensor  # row in the state's speaker table, -1 = new speaker, (batch,)
 
@@ -80,7 +79,7 @@ def lay_out(
     row = torch.full_like(rank, -1)
     if match.shape[1]:
         row = torch.where(found, match.long().argmax(1), row)
-    return Layout(same_speaker, before, rank, row)
+    return Layout(same_speaker, rank, row)
 
 
 def from_table(table: Tensor, row: Tensor) -> Tensor:

@@ -107,6 +107,8 @@ class MmserModel(MmserPreTrainedModel):
             audio_id: path or Hub id of a wav2vec2, HuBERT or WavLM checkpoint; None = the CNN.
             text_id: path or Hub id of a BERT-family checkpoint.
             config_options: other fields of `MmserConfig`.
+
+        The processor is `MmserProcessor(AutoTokenizer.from_pretrained(text_id))`.
         """
         options = dict(config_options, text_config=AutoConfig.from_pretrained(text_id))
         if audio_id is not None:
@@ -184,7 +186,6 @@ class MmserModel(MmserPreTrainedModel):
         intensity_targets: Tensor | None = None,
         change_targets: Tensor | None = None,
         direction_targets: Tensor | None = None,
-        **_: Any,
     ) -> MmserOutput:
         """Score utterances; the order of rows does not matter, `positions` does.
 
@@ -345,21 +346,21 @@ class MmserModel(MmserPreTrainedModel):
     def predict(self, state: DialogueState | None = None, **batch: Any) -> MmserPrediction:
         """Return calibrated answers; arguments as `forward`."""
         out = self(state=state, **batch)
-        heat = self.config.calibration
+        temperature = self.config.calibration
         pattern = torch.where(
             out.has_audio & out.has_text,
-            heat["emotion.fused"],
-            torch.where(out.has_audio, heat["emotion.audio"], heat["emotion.text"]),
+            temperature["emotion.fused"],
+            torch.where(out.has_audio, temperature["emotion.audio"], temperature["emotion.text"]),
         )
         emotion = (out.logits / pattern.unsqueeze(1)).softmax(-1)
         return MmserPrediction(
             emotion=emotion,
             abstained=emotion.amax(1) < self.config.abstain_below,
             intensity=out.intensity_logits.sigmoid(),
-            change=(out.change_logits / heat["change"]).sigmoid(),
+            change=(out.change_logits / temperature["change"]).sigmoid(),
             direction=out.direction_logits.softmax(-1),
-            audio_only=(out.audio_logits / heat["emotion.audio"]).softmax(-1),
-            text_only=(out.text_logits / heat["emotion.text"]).softmax(-1),
+            audio_only=(out.audio_logits / temperature["emotion.audio"]).softmax(-1),
+            text_only=(out.text_logits / temperature["emotion.text"]).softmax(-1),
             has_audio=out.has_audio,
             has_text=out.has_text,
             has_previous=out.has_previous,

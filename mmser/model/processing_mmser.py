@@ -1,5 +1,7 @@
 """Waveforms and words → the tensors that `MmserModel` takes."""
 
+import bisect
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,7 +52,6 @@ class MmserProcessor(ProcessorMixin):
         roles: Sequence[str] | None = None,
         positions: Sequence[int] | None = None,
         references: Sequence[bool] | None = None,
-        **_: Any,
     ) -> BatchFeature:
         """Make one batch.
 
@@ -81,7 +82,7 @@ class MmserProcessor(ProcessorMixin):
         data: dict[str, Any] = {
             "input_values": torch.nn.utils.rnn.pad_sequence(waveforms, batch_first=True),
             "audio_lengths": lengths,
-            "input_ids": _pad([ids for ids, _ in tokens], torch.long),
+            "input_ids": _pad([ids for ids, _ in tokens], torch.long, self.tokenizer.pad_token_id or 0),
             "text_mask": _pad([[1] * len(ids) for ids, _ in tokens], torch.long),
             "text_confidence": _pad([weights for _, weights in tokens], torch.float32),
         }
@@ -136,15 +137,21 @@ class MmserProcessor(ProcessorMixin):
             confidence = [1.0] * len(words)
         if len(confidence) != len(words):
             raise ValueError(f"text_confidence has {len(confidence)} entries for {len(words)} words")
-        encoded = self.tokenizer(words, is_split_into_words=True, verbose=False)
-        if len(encoded["input_ids"]) > self.max_text_tokens:
+        # Offsets, not `is_split_into_words`: byte-level tokenizers (RoBERTa) refuse split words.
+        encoded = self.tokenizer(" ".join(words), return_offsets_mapping=True, verbose=False)
+        ids: list[int] = encoded["input_ids"]
+        if len(ids) > self.max_text_tokens:
             raise ValueError(
-                f"an utterance has {len(encoded['input_ids'])} tokens of text and the limit is "
-                f"{self.max_text_tokens}: cut it into chunks (EmotionPipeline does)"
+                f"an utterance has {len(ids)} tokens of text and the limit is {self.max_text_tokens}: "
+                "cut it into chunks (EmotionPipeline does)"
             )
+        starts = [0, *itertools.accumulate(len(word) + 1 for word in words[:-1])]
         mean = sum(confidence) / len(confidence)
-        weights = [mean if w is None else float(confidence[w]) for w in encoded.word_ids()]
-        return encoded["input_ids"], [min(1.0, max(0.0, w)) for w in weights]
+        weights = [
+            float(confidence[bisect.bisect_right(starts, end - 1) - 1]) if end > start else mean
+            for start, end in encoded["offset_mapping"]
+        ]
+        return ids, [min(1.0, max(0.0, w)) for w in weights]
 
 
 def _as_lists(audio: Any, text: Any) -> tuple[list[Any], list[Any]]:
@@ -162,9 +169,9 @@ def _as_lists(audio: Any, text: Any) -> tuple[list[Any], list[Any]]:
     return audio, text
 
 
-def _pad(rows: Sequence[Sequence[Any]], dtype: torch.dtype) -> Tensor:
+def _pad(rows: Sequence[Sequence[Any]], dtype: torch.dtype, filler: int = 0) -> Tensor:
     width = max((len(row) for row in rows), default=0)
-    return torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], dtype=dtype).view(
+    return torch.tensor([[*row, *[filler] * (width - len(row))] for row in rows], dtype=dtype).view(
         len(rows), width
     )
 

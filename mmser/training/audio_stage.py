@@ -66,7 +66,7 @@ class CallSampler:
         self.weights = weights / weights.sum()
 
     def call(self, count: int) -> list[Clip]:
-        """Draw `count` different clips of one speaker in random order."""
+        """Draw `count` clips of one speaker in random order, with replacement."""
         speakers = self.corpora[self.rng.choice(len(self.corpora), p=self.weights)]
         by_emotion = speakers[self.rng.integers(len(speakers))]
         emotions = list(by_emotion)

@@ -62,9 +62,9 @@ def calibrate(model: MmserModel, made: Dialogues, meld: Dialogues, audio: Dialog
             _set_intensity(model, rows, out.intensity_logits)
     for name, (logits, targets) in gathered.items():
         stacked = torch.cat(logits)
-        heat = fit_temperature(stacked, torch.cat(targets))
-        config.calibration[f"emotion.{name}"] = heat
-        confidences.append((stacked / heat).softmax(-1).amax(1).numpy())
+        temperature = fit_temperature(stacked, torch.cat(targets))
+        config.calibration[f"emotion.{name}"] = temperature
+        confidences.append((stacked / temperature).softmax(-1).amax(1).numpy())
     config.abstain_below = round(float(np.quantile(np.concatenate(confidences), ABSTAIN_SHARE)), 3)
     shifts, truth = torch.cat(shift_logits), torch.cat(shift_truth)
     config.calibration["change"] = fit_shift_temperature(shifts, truth)

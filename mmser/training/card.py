@@ -22,6 +22,10 @@ def write_card(folder: Path, results: dict[str, Any], plan: Plan) -> None:
         audio_rows="\n".join(_audio_row(name, audio[name]) for name in ("ravdess", "nemo", "emodb", "all")),
         interval_model=_interval(audio["interval_no_history"]),
         interval_svm=_interval(audio["interval_svm"]),
+        interval_difference=_interval(audio["interval_difference"]),
+        accuracy=audio["accuracy"],
+        macro_f1=audio["macro_f1"],
+        class_f1=", ".join(f"{name} {value:.0f}" for name, value in audio["class_f1"].items()),
         intensity=audio["intensity_uar"],
         ece=audio["ece"],
         abstained=100 * audio["abstained"],
@@ -56,7 +60,9 @@ def _change_row(name: str, row: dict[str, dict[str, float]]) -> str:
         return "" if scores is None else f"{scores['mcc']:.3f} / {scores['ap']:.3f}"
 
     rules = f"{cell(row.get('dot_rule'))} | {cell(row['argmax_rule'])}"
-    return f"| {name} | {head['n']} ({head['base_rate']:.2f}) | {cell(head)} | {rules} |"
+    direction = row["direction"]
+    shown = f"{direction['macro_f1']:.1f} ({direction['commonest_macro_f1']:.1f})"
+    return f"| {name} | {head['n']} ({head['base_rate']:.2f}) | {cell(head)} | {rules} | {shown} |"
 
 
 def _fusion_row(name: str, row: dict[str, float]) -> str:

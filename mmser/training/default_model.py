@@ -13,7 +13,7 @@ from transformers import AutoModel, AutoTokenizer
 from mmser.data import Example, Split, read_emodb, read_goemotions, read_meld, read_nemo, read_ravdess
 from mmser.model import MmserConfig, MmserModel, MmserProcessor
 from mmser.training.acoustic_cache import Clip, cache_acoustics
-from mmser.training.audio_stage import train_audio
+from mmser.training.audio_stage import NEUTRAL_INTENSITY, train_audio
 from mmser.training.calibration import calibrate
 from mmser.training.encodings import Sound, Words, encode_sounds, encode_texts
 from mmser.training.fusion_stage import (
@@ -112,7 +112,7 @@ def sound_dialogues(sounds: Sequence[Sound], size: int, seed: int) -> Dialogues:
                 rows.keys.append((call, 0, 1))
                 rows.positions.append(position)
                 rows.emotion.append(one_hot(emotion))
-                weak = 0.1 if emotion == "neutral" else float("nan")
+                weak = NEUTRAL_INTENSITY if emotion == "neutral" else float("nan")
                 rows.intensity.append(weak if known is None else known)
                 rows.change.append(float(before != emotion) if before else float("nan"))
                 rows.direction.append(-100)
@@ -150,7 +150,7 @@ def fuse(
     meld = meld_batch(meld_dialogues(words["meld", "validation"]))
     train_fusion(
         model,
-        PairSampler(sounds, train_words, PairMix(), plan.seed),
+        PairSampler(sounds, train_words, PairMix(), plan.seed, agent_turns=0.4),
         made,
         meld_dialogues(words["meld", "train"]),
         meld,
@@ -201,6 +201,8 @@ def build(data: Path, encoder: str, folder: Path, plan: Plan) -> tuple[MmserMode
     """Run the stages whose checkpoints are not in `folder` yet."""
     texts, speech = read_texts(data), read_speech(data, plan)
     if not (folder / "text_head.pt").exists():
+        for stale in [*folder.glob("goemotions_*.pt"), *folder.glob("meld_*.pt")]:
+            stale.unlink()  # what an earlier encoder made of the texts
         train_text(texts, encoder, folder, epochs=plan.text_epochs, seed=plan.seed)
     clips = cache_acoustics(speech, folder / "acoustics.pt", plan.seed)
     if not (folder / "audio_done.pt").exists():

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmser.labels import DIRECTIONS, EMOTIONS, direction_of
+from mmser.labels import DIRECTIONS, EMOTIONS, ROLES, direction_of
 from mmser.model import MmserModel
 from mmser.model.modeling_mmser import Encoded, MmserOutput, joint_loss
 from mmser.training.audio_stage import NEUTRAL_INTENSITY
@@ -87,8 +87,16 @@ def one_hot(emotion: str) -> list[float]:
 class PairSampler:
     """Draws made calls from cached encodings of one split."""
 
-    def __init__(self, sounds: Sequence[Sound], words: Sequence[Words], mix: PairMix, seed: int) -> None:
+    def __init__(
+        self,
+        sounds: Sequence[Sound],
+        words: Sequence[Words],
+        mix: PairMix,
+        seed: int,
+        agent_turns: float = 0.0,
+    ) -> None:
         self.rng = np.random.default_rng(seed)
+        self.agent_turns = agent_turns  # chance that words of an agent, unlabelled, come in between
         self.mix = mix
         self.speakers: dict[str, dict[str, list[Sound]]] = {}
         for sound in sounds:
@@ -108,11 +116,18 @@ class PairSampler:
             # Each call has its own stability, from hardly any to a speaker who rarely changes.
             stay = self.rng.uniform(1 / len(EMOTIONS), 0.85)
             emotion = self._draw(sorted(own))
+            # No clip is heard against itself while the speaker has others.
+            unheard = {e: [clips[i] for i in self.rng.permutation(len(clips))] for e, clips in own.items()}
             before: str | None = None
             for position in range(count):
                 if position and self.rng.random() > stay:
                     emotion = self._draw(sorted(own))
-                before = self._add(rows, call, position, own, emotion, before)
+                if self.agent_turns and self.rng.random() < self.agent_turns:
+                    self._add_agent(rows, call, 2 * position)
+                if not unheard[emotion]:
+                    unheard[emotion] = list(own[emotion])
+                sound = unheard[emotion].pop()
+                before = self._add(rows, call, 2 * position + 1, sound, emotion, before)
         return rows
 
     def _draw(self, names: list[str]) -> str:
@@ -127,7 +142,7 @@ class PairSampler:
         rows: Dialogues,
         call: int,
         position: int,
-        own: dict[str, list[Sound]],
+        heard: Sound,
         emotion: str,
         before: str | None,
     ) -> str:
@@ -135,7 +150,7 @@ class PairSampler:
         kind = ("matched", "neutral_words", "conflicting", "audio_only", "text_only")[
             int(self.rng.choice(5, p=self.mix.shares()))
         ]
-        sound: Sound | None = own[emotion][self.rng.integers(len(own[emotion]))]
+        sound: Sound | None = None if kind == "text_only" else heard
         text: Words | None = None
         if kind != "audio_only":
             text = self._text("neutral" if kind == "neutral_words" else emotion)
@@ -145,22 +160,34 @@ class PairSampler:
             text = self._text(other)
             target = [(a + b) / 2 for a, b in zip(target, one_hot(other), strict=True)]
         intensity = math.nan
-        if sound is not None and kind != "text_only":
+        if sound is not None:
             known = sound.example.intensity
             intensity = NEUTRAL_INTENSITY if emotion == "neutral" else (math.nan if known is None else known)
         direction = direction_of(before, emotion) if before else None
-        rows.sounds.append(None if kind == "text_only" else sound)
+        rows.sounds.append(sound)
         rows.words.append(text)
-        rows.keys.append((call, 0, 1))
+        rows.keys.append((call, 0, ROLES.index("customer")))
         rows.positions.append(position)
         rows.emotion.append(target)
         rows.intensity.append(intensity)
         # What a conflicting pair expresses is open, so a change to or from it is too.
-        clear = before is not None and kind != "conflicting"
+        clear = bool(before) and kind != "conflicting"
         rows.change.append(float(before != emotion) if clear else math.nan)
         rows.direction.append(DIRECTIONS.index(direction) if direction and clear else -100)
         rows.kinds.append(kind)
         return "" if kind == "conflicting" else emotion
+
+    def _add_agent(self, rows: Dialogues, call: int, position: int) -> None:
+        """Append a withheld turn as in use: words only, no label of any task."""
+        rows.sounds.append(None)
+        rows.words.append(self._text(self._draw(sorted(self.words))))
+        rows.keys.append((call, 1, ROLES.index("agent")))
+        rows.positions.append(position)
+        rows.emotion.append([0.0] * len(EMOTIONS))
+        rows.intensity.append(math.nan)
+        rows.change.append(math.nan)
+        rows.direction.append(-100)
+        rows.kinds.append("agent")
 
 
 def meld_dialogues(words: Sequence[Words]) -> list[list[Words]]:
@@ -172,11 +199,20 @@ def meld_dialogues(words: Sequence[Words]) -> list[list[Words]]:
     return [sorted(g, key=lambda w: w.example.turn_index or 0) for g in groups.values()]
 
 
-def meld_batch(dialogues: Sequence[Sequence[Words]], weights: Tensor | None = None) -> Dialogues:
-    """Lay out dialogues; change against the same speaker's previous turn, direction by sentiment."""
+def meld_batch(
+    dialogues: Sequence[Sequence[Words]],
+    weights: Tensor | None = None,
+    rng: np.random.Generator | None = None,
+) -> Dialogues:
+    """Lay out dialogues; change against the same speaker's previous turn, direction by sentiment.
+
+    With `rng` (in training) each speaker plays a random role, since the corpus knows none: roles are
+    told apart in use and must not be untrained there. Without it all are unknown.
+    """
     rows = Dialogues()
     for number, dialogue in enumerate(dialogues):
         speakers: dict[str, int] = {}
+        roles: dict[str, int] = {}
         last: dict[str, Words] = {}
         for position, text in enumerate(dialogue):
             example, name = text.example, str(text.example.speaker)
@@ -184,7 +220,8 @@ def meld_batch(dialogues: Sequence[Sequence[Words]], weights: Tensor | None = No
             before = last.get(name)
             rows.sounds.append(None)
             rows.words.append(text if len(text.tokens) else None)
-            rows.keys.append((number, speakers.setdefault(name, len(speakers)), 3))
+            role = roles.setdefault(name, len(ROLES) - 1 if rng is None else int(rng.integers(len(ROLES))))
+            rows.keys.append((number, speakers.setdefault(name, len(speakers)), role))
             rows.positions.append(position)
             scale = 1.0 if weights is None else float(weights[EMOTIONS.index(emotion)])
             rows.emotion.append([scale * p for p in one_hot(emotion)])
@@ -255,11 +292,12 @@ def train_fusion(
     for step in range(steps):
         if step % 2:
             chosen = rng.choice(len(meld), 8, replace=False)
-            rows = meld_batch([meld[i] for i in chosen], meld_weights)
+            rows = meld_batch([meld[i] for i in chosen], meld_weights, rng)
         else:
             rows = made.dialogues(8, 6)
         model.train()
-        # The frozen encoders' dropout is not at work here, only that of the parts in training.
+        # What is frozen must speak as it will in use: its dropout stays off.
+        model.audio.eval()
         loss = joint_loss(rows.run(model), *rows.targets())
         optimizer.zero_grad()
         loss.backward()

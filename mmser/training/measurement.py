@@ -3,6 +3,7 @@
 Thresholds come from validation; the test sets are read once, here.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,7 @@ class Answers:
     audio_only: Floats
     text_only: Floats
     change: Floats  # P(shift), (rows,)
+    direction: Floats  # over `DIRECTIONS`, (rows, 3)
     intensity: Floats  # [0, 1], (rows,)
     truth: list[int] = field(default_factory=list)
     previous: list[int] = field(default_factory=list)  # row of the same speaker's last turn, or -1
@@ -48,13 +50,14 @@ def answer(model: MmserModel, rows: Dialogues) -> Answers:
     """Run cached encodings through the model with the calibration of its config."""
     with torch.inference_mode():
         out = rows.run(model)
-    heat = model.config.calibration
+    temperature = model.config.calibration
     assert out.has_audio is not None and out.has_text is not None and out.logits is not None
     assert out.audio_logits is not None and out.text_logits is not None
     assert out.change_logits is not None and out.intensity_logits is not None
-    pattern = torch.full((len(rows.keys), 1), heat["emotion.fused"])
-    pattern[~out.has_text] = heat["emotion.audio"]
-    pattern[~out.has_audio] = heat["emotion.text"]
+    assert out.direction_logits is not None
+    pattern = torch.full((len(rows.keys), 1), temperature["emotion.fused"])
+    pattern[~out.has_text] = temperature["emotion.audio"]
+    pattern[~out.has_audio] = temperature["emotion.text"]
     last: dict[tuple[int, int], int] = {}
     previous = []
     for i, (dialogue, speaker, _) in enumerate(rows.keys):
@@ -63,9 +66,10 @@ def answer(model: MmserModel, rows: Dialogues) -> Answers:
     return Answers(
         rows,
         (out.logits / pattern).softmax(-1).double().numpy(),
-        (out.audio_logits / heat["emotion.audio"]).softmax(-1).double().numpy(),
-        (out.text_logits / heat["emotion.text"]).softmax(-1).double().numpy(),
-        (out.change_logits / heat["change"]).sigmoid().double().numpy(),
+        (out.audio_logits / temperature["emotion.audio"]).softmax(-1).double().numpy(),
+        (out.text_logits / temperature["emotion.text"]).softmax(-1).double().numpy(),
+        (out.change_logits / temperature["change"]).sigmoid().double().numpy(),
+        out.direction_logits.softmax(-1).double().numpy(),
         out.intensity_logits.sigmoid().double().numpy(),
         [int(np.argmax(t)) for t in rows.emotion],
         previous,
@@ -87,6 +91,7 @@ def audio_results(model: MmserModel, clips: Sequence[Clip], seed: int) -> Result
     labels = {s: [EMOTIONS.index(c.example.emotions[0]) for c in part] for s, part in parts.items()}
     svm = fit_svm(svm_features["train"], labels["train"], svm_features["validation"], labels["validation"])
     svm_guess = [int(g) for g in svm.predict(svm_features["test"])]
+    svm_of = {str(c.example.audio): g for c, g in zip(test, svm_guess, strict=True)}
     results: Results = {"speakers": sorted({str(c.example.speaker) for c in test})}
     for corpus in ("all", "ravdess", "nemo", "emodb"):
         row: Results = {}
@@ -101,11 +106,22 @@ def audio_results(model: MmserModel, clips: Sequence[Clip], seed: int) -> Result
     results["interval_svm"] = metrics.group_interval(
         metrics.uar, labels["test"], svm_guess, [str(c.example.speaker) for c in test]
     )
+    results["interval_difference"] = metrics.paired_group_interval(
+        metrics.uar, alone.truth, alone.guess(), [svm_of[s] for s in clip_order(alone)], speakers
+    )
+    results["accuracy"] = metrics.accuracy(alone.truth, alone.guess())
+    results["macro_f1"] = metrics.macro_f1(alone.truth, alone.guess())
+    results["class_f1"] = metrics.class_f1(alone.truth, alone.guess())
     results["confusion"] = metrics.confusion(alone.truth, alone.guess())
     results["ece"] = metrics.expected_calibration_error(alone.emotion, alone.truth)
     results["abstained"] = float((alone.emotion.max(1) < model.config.abstain_below).mean())
     results["intensity_uar"] = _intensity_uar(model, alone)
     return results
+
+
+def clip_order(answers: Answers) -> list[str]:
+    """Return the clip of each row."""
+    return [str(s.example.audio) for s in answers.rows.sounds if s]
 
 
 def _uar(answers: Answers, corpus: str) -> float:
@@ -183,8 +199,10 @@ def _tfidf(texts: Sequence[Example]) -> Results:
     targets = {s: np.array([[p > 0 for p in t.target()] for t in part]) for s, part in comments.items()}
     strings = {s: [str(t.text) for t in part] for s, part in comments.items()}
     best = -1.0
-    for strength in (1.0, 4.0):
-        model = fit_tfidf(strings["train"], targets["train"].astype(int), multilabel=True, strength=strength)
+    for strength, weight in itertools.product((1.0, 4.0), (None, "balanced")):
+        model = fit_tfidf(
+            strings["train"], targets["train"].astype(int), multilabel=True, strength=strength, weight=weight
+        )
         held = model.predict_proba(strings["validation"])
         thresholds = metrics.multilabel_thresholds(targets["validation"], held)
         score = metrics.multilabel_macro_f1(targets["validation"], held, thresholds)
@@ -199,8 +217,8 @@ def _tfidf(texts: Sequence[Example]) -> Results:
     labels = {s: [EMOTIONS.index(t.emotions[0]) for t in part] for s, part in turns.items()}
     lines = {s: [str(t.text) for t in part] for s, part in turns.items()}
     best = -1.0
-    for strength in (0.3, 1.0, 3.0):
-        model = fit_tfidf(lines["train"], labels["train"], multilabel=False, strength=strength)
+    for strength, weight in itertools.product((0.3, 1.0, 3.0, 10.0), (None, "balanced")):
+        model = fit_tfidf(lines["train"], labels["train"], multilabel=False, strength=strength, weight=weight)
         score = metrics.weighted_f1(labels["validation"], model.predict(lines["validation"]))
         if score > best:
             best = score
@@ -227,8 +245,21 @@ def change_results(
             threshold = metrics.best_mcc_threshold(*_shift_columns(tuning)[::2])
             row["dot_rule"] = metrics.shift_scores(truth, dot, threshold)
         row["argmax_rule"] = metrics.shift_scores(truth, argmax, 0.5)
+        row["direction"] = _direction_scores(chosen)
         results[name] = row
     return results
+
+
+def _direction_scores(answers: Answers) -> dict[str, float]:
+    """Return macro-F1 of worse, better and lateral on true shifts, beside guessing the commonest."""
+    truth = np.asarray(answers.rows.direction)
+    kept = truth >= 0
+    commonest = np.full(kept.sum(), np.bincount(truth[kept]).argmax())
+    return {
+        "macro_f1": metrics.macro_f1(truth[kept], answers.direction[kept].argmax(1)),
+        "commonest_macro_f1": metrics.macro_f1(truth[kept], commonest),
+        "n": int(kept.sum()),
+    }
 
 
 def _shift_columns(answers: Answers) -> tuple[list[bool], list[float], list[float], list[float]]:

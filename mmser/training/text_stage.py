@@ -1,7 +1,7 @@
 """Stage 1: the text encoder, fine-tuned on GoEmotions and MELD with one emotion head."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,21 +98,3 @@ def train_text(
     model.encoder.save_pretrained(folder / "text_encoder")
     tokenizer.save_pretrained(folder / "text_encoder")
     torch.save(model.head.state_dict(), folder / "text_head.pt")
-
-
-def iterate_logits(
-    model: TextClassifier, tokenizer: Any, texts: Sequence[str], batch_size: int = 64
-) -> Iterator[tuple[list[int], Tensor]]:
-    """Yield (indices, logits) over `texts` in batches of similar length."""
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        inputs = tokenizer(
-            [texts[i] for i in batch],
-            truncation=True,
-            max_length=MAX_TOKENS,
-            padding=True,
-            return_tensors="pt",
-        )
-        with torch.inference_mode():
-            yield batch, model(inputs["input_ids"], inputs["attention_mask"])

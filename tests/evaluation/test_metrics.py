@@ -61,3 +61,14 @@ def test_bootstrap_of_chance_covers_chance():
         low, high = metrics.bootstrap_interval(accuracy, [str(i) for i in range(200)], draws=200, seed=seed)
         covered += low <= 0.5 <= high
     assert covered >= 33
+
+
+def test_paired_difference_cancels_what_groups_share():
+    truth = [0, 1] * 4
+    good, bad = truth, [0, 0] * 4
+    low, high = metrics.paired_group_interval(metrics.uar, truth, good, bad, ["a"] * 4 + ["b"] * 4)
+    assert (low, high) == (50, 50)
+
+
+def test_class_f1_names_the_emotions():
+    assert metrics.class_f1([0, 0, 4], [0, 4, 4]) == pytest.approx({"anger": 200 / 3, "neutral": 200 / 3})

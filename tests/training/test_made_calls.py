@@ -8,7 +8,7 @@ import torch
 from model_fixtures import tiny_model
 
 from mmser.data import Example
-from mmser.labels import DIRECTIONS, EMOTIONS
+from mmser.labels import DIRECTIONS, EMOTIONS, ROLES
 from mmser.model.acoustics_mmser import NUM_FUNCTIONALS, Acoustics
 from mmser.training.acoustic_cache import Clip, Rendering, gain_response
 from mmser.training.audio_stage import CallSampler, branch_logits, eval_batches
@@ -86,8 +86,8 @@ def test_change_targets_follow_the_emotions_of_the_made_call():
         [sound(e) for e in EMOTIONS], [words(e) for e in EMOTIONS], PairMix(1, 0, 0, 0, 0), 1
     )
     rows = sampler.dialogues(5, 6)
-    for i, (_, position) in enumerate(zip(rows.keys, rows.positions, strict=True)):
-        if position == 0:
+    for i, position in enumerate(rows.positions):
+        if position == 1:
             assert math.isnan(rows.change[i])
         else:
             assert rows.change[i] == float(rows.emotion[i] != rows.emotion[i - 1])
@@ -100,6 +100,40 @@ def test_conflicting_pairs_share_their_target_and_ask_for_no_change():
     rows = sampler.dialogues(2, 6)
     assert all(sorted(t)[-2:] == [0.5, 0.5] for t in rows.emotion)
     assert all(math.isnan(c) for c in rows.change)
+
+
+def test_after_a_conflicting_pair_nothing_is_known_of_a_change():
+    sampler = PairSampler(
+        [sound(e) for e in EMOTIONS], [words(e) for e in EMOTIONS], PairMix(0.5, 0, 0.5, 0, 0), 1
+    )
+    rows = sampler.dialogues(20, 6)
+    after = [
+        rows.change[i]
+        for i in range(1, len(rows.kinds))
+        if rows.kinds[i - 1] == "conflicting" and rows.positions[i] > 1
+    ]
+    known = [c for c in rows.change if not math.isnan(c)]
+    assert after and all(math.isnan(c) for c in after)
+    assert 0 < np.mean(known) < 1
+
+
+def test_agents_come_in_as_words_without_a_label():
+    sampler = PairSampler(
+        [sound(e) for e in EMOTIONS], [words(e) for e in EMOTIONS], PairMix(1, 0, 0, 0, 0), 1, agent_turns=0.5
+    )
+    rows = sampler.dialogues(10, 6)
+    agents = [i for i, kind in enumerate(rows.kinds) if kind == "agent"]
+    assert agents
+    for i in agents:
+        assert rows.sounds[i] is None and rows.words[i] is not None
+        assert rows.keys[i][2] == ROLES.index("agent")
+        assert sum(rows.emotion[i]) == 0 and math.isnan(rows.change[i]) and rows.direction[i] == -100
+
+
+def test_no_clip_is_heard_against_itself_while_there_are_others():
+    sampler = PairSampler([sound("anger") for _ in range(6)], [], PairMix(0, 0, 0, 1, 0), 1)
+    rows = sampler.dialogues(1, 6)
+    assert len({id(s) for s in rows.sounds}) == 6
 
 
 def test_meld_compares_with_the_same_speakers_previous_turn():

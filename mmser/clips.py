@@ -9,7 +9,7 @@ from mmser.audio import AudioSource
 from mmser.channels import louder_channel
 from mmser.errors import MmserError
 from mmser.report.rounding import decimals, rounded_prediction, seconds
-from mmser.scoring import Scorer
+from mmser.scoring import NO_SOUND, Scorer
 from mmser.types import Emotion, Intensity, Record, Seconds, Turn, Window
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class ClipReport(Record):
 
 def clip_name(clip: object, number: int) -> str:
     """Return what to call a clip: its path, else its place in the list, from 1."""
+    if clip is None:
+        return f"text {number}"
     return fspath(clip) if isinstance(clip, str | PathLike) else f"clip {number}"
 
 
@@ -48,26 +50,22 @@ def failed_clip(name: str, error: MmserError) -> ClipReport:
 
 def score_clip(
     name: str,
-    source: AudioSource,
+    source: AudioSource | None,
     text: str | None,
     *,
     model: "MmserModel",
     processor: "MmserProcessor",
     words_read: bool = True,
 ) -> ClipReport:
-    """Judge one clip, as the only utterance of its speaker; of several channels, the loudest."""
-    warnings = list(source.warnings)
-    channel, lead = louder_channel(source)
-    if source.num_channels > 1:
-        warnings.append(
-            f"{name} has {source.num_channels} channels; only channel {channel}, the loudest, was used"
-            + ("" if lead else " (others are as loud)")
-        )
+    """Judge one clip, as the only utterance of its speaker; of several channels, the loudest.
+
+    Without a `source` the words alone are judged.
+    """
     words = text.strip() if text and text.strip() else None
-    turn = Turn(id="clip", start=source.start, end=source.end, channel=channel, speaker="clip", text=words)
-    scorer = Scorer(model, processor, read=source.read, withheld=lambda _: False, use_words=words_read)
-    scores = scorer.run([turn])
-    reasons = {}
+    turn, warnings = _as_turn(name, source, words)
+    read = None if source is None else source.read
+    scores = Scorer(model, processor, read=read, withheld=lambda _: False, use_words=words_read).run([turn])
+    reasons = {} if source is not None else dict.fromkeys(("duration", "channel", "loudness"), NO_SOUND)
     if turn.id in scores.no_sound:
         reasons["audio_only"] = scores.no_sound[turn.id]
     if words is None or not words_read:
@@ -77,15 +75,19 @@ def score_clip(
     loudness = scores.loudness.get(turn.id)
     report = ClipReport(
         clip=name,
-        duration=seconds(source.duration),
-        channel=channel,
+        duration=None if source is None else seconds(source.duration),
+        channel=turn.channel,
         text=words,
         loudness=None if loudness is None else decimals(loudness, 2),
         reasons=reasons,
         warnings=tuple(warnings),
     )
     if turn.id not in scores.predictions:
-        why = reasons.get("audio_only", "there is nothing to judge")
+        why = (
+            reasons["text_only"]
+            if source is None and "text_only" in reasons
+            else reasons.get("audio_only", "there is nothing to judge")
+        )
         return dataclasses.replace(report, reasons={**reasons, "emotion": why, "intensity": why})
     said = rounded_prediction(scores.predictions[turn.id])
     return dataclasses.replace(
@@ -97,3 +99,18 @@ def score_clip(
         text_only=said.text_only,
         windows=said.windows,
     )
+
+
+def _as_turn(name: str, source: AudioSource | None, words: str | None) -> tuple[Turn, list[str]]:
+    """Return a clip as the one turn of a call, and what must be said of its sound."""
+    if source is None:
+        return Turn(id="clip", start=None, end=None, speaker="clip", text=words), []
+    warnings = list(source.warnings)
+    channel, lead = louder_channel(source)
+    if source.num_channels > 1:
+        warnings.append(
+            f"{name} has {source.num_channels} channels; only channel {channel}, the loudest, was used"
+            + ("" if lead else " (others are as loud)")
+        )
+    turn = Turn(id="clip", start=source.start, end=source.end, channel=channel, speaker="clip", text=words)
+    return turn, warnings

@@ -142,7 +142,7 @@ class EmotionPipeline:
 
     def predict_clips(
         self,
-        clips: Sequence[Sound],
+        clips: Sequence[Sound | None],
         texts: Sequence[str | None] | None = None,
         *,
         language: str | None = None,
@@ -152,19 +152,16 @@ class EmotionPipeline:
 
         Args:
             clips: the clips; one that cannot be read is reported in its `error`, and the rest go on.
+                None, or no clips at all, has the words judged alone.
             texts: what is said in each, where that is known.
             language: ISO 639-1 code of the texts; detected by default.
             progress: called with what is under way.
 
         Raises:
-            UsageError: if there are no clips, or texts in another number than clips.
+            UsageError: if there are neither clips nor texts, or texts in another number than clips.
         """
-        if not clips:
-            raise UsageError("there is no clip to judge; name at least one audio file")
-        if texts is not None and len(texts) != len(clips):
-            raise UsageError(
-                f"{len(texts)} texts are given for {len(clips)} clips; give one for each, in order"
-            )
+        check_clips(len(clips), None if texts is None else len(texts))
+        clips = clips or [None] * len(texts or ())
         reports = []
         for number, clip in enumerate(clips):
             progress("analysing", number, len(clips))
@@ -173,10 +170,10 @@ class EmotionPipeline:
         progress("analysing", len(clips), len(clips))
         return tuple(reports)
 
-    def _clip(self, clip: Sound, name: str, text: str | None, language: str | None) -> ClipReport:
+    def _clip(self, clip: Sound | None, name: str, text: str | None, language: str | None) -> ClipReport:
         spoken = language or guess_language([text])
         try:
-            with open_recording(clip) as source:
+            with contextlib.nullcontext() if clip is None else open_recording(clip) as source:
                 return score_clip(
                     name,
                     source,
@@ -221,6 +218,18 @@ def check_inputs(recording: object, transcript: object, *, transcribe: bool) -> 
         raise UsageError("there is nothing to analyse; give a recording, a transcript, or both")
     if transcript is None and transcribe:
         raise UsageError(NEEDS_WORDS)
+
+
+def check_clips(clips: int, texts: int | None) -> None:
+    """Refuse a number of clips and a number of texts that do not belong together.
+
+    Raises:
+        UsageError: if there are none of either, or one text is not for one clip.
+    """
+    if not clips and not texts:
+        raise UsageError("there is nothing to judge; name audio clips, or give --text for words alone")
+    if clips and texts is not None and texts != clips:
+        raise UsageError(f"{texts} texts are given for {clips} clips; give one for each, in order")
 
 
 def check_files(sources: Iterable[Path], transcript: Path | None) -> None:

@@ -17,6 +17,8 @@ mmser predict clip.wav
 
 mmser predict clip.wav --text "I have been waiting for an hour"
 
+mmser predict --text "I have been waiting for an hour" --format json
+
 mmser predict *.flac --format csv > clips.csv
 """
 
@@ -30,7 +32,10 @@ class Format(StrEnum):
 
 
 def predict(
-    clips: Annotated[list[Path], typer.Argument(help="Clips of one voice each.")],
+    clips: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Clips of one voice each. Leave them out to judge --text alone."),
+    ] = None,
     text: Annotated[
         list[str] | None,
         typer.Option(help="What is said; repeat it for several clips, in their order."),
@@ -45,17 +50,20 @@ def predict(
     threads: Threads = 1,
 ) -> None:
     """Judge single clips, without the context of a call: one answer each."""
+    clips, texts = clips or [], text or None
+    number, kind = (len(clips), "clip") if clips else (len(texts or ()), "text")
     with Progress(quiet=quiet) as progress:
-        progress.say(f"mmser {__version__}: judging {len(clips)} clip{'s' if len(clips) != 1 else ''}")
+        progress.say(f"mmser {__version__}: judging {number} {kind}{'s' if number != 1 else ''}")
         # Imported here: the line above is printed before torch begins to load.
         from mmser.cli.clips import as_csv, as_json, as_table
-        from mmser.pipeline import EmotionPipeline, set_threads
+        from mmser.pipeline import EmotionPipeline, check_clips, set_threads
         from mmser.report.policy import CLIP_NOTICE
 
+        check_clips(len(clips), None if texts is None else len(texts))
         progress.say(CLIP_NOTICE)
         set_threads(threads)
         pipeline = EmotionPipeline.from_pretrained(model)
-        reports = pipeline.predict_clips(clips, text or None, language=language, progress=progress)
+        reports = pipeline.predict_clips(clips, texts, language=language, progress=progress)
         for report in reports:
             for warning in report.warnings:
                 progress.warn(warning)

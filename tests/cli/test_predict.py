@@ -63,9 +63,28 @@ def test_texts_must_match_the_clips(mmser, clips, model: str):
     assert ran.code == 2 and "1 texts are given for 2 clips" in ran.error
 
 
-def test_predict_without_a_clip_exits_two(mmser):
+def test_words_alone_are_judged_and_what_is_missing_says_why(mmser, model: str):
+    texts = ("--text", "i am so angry", "--text", "thank you")
+    ran = mmser("predict", *texts, "--format", "json", "--model", model)
+    assert ran.code == 0
+    one, two = json.loads(ran.out)["clips"]
+    assert (one["clip"], two["clip"]) == ("text 1", "text 2")
+    assert one["modalities"] == ["text"] and one["emotion"] and one["text_only"]
+    for field in ("duration", "channel", "loudness", "audio_only"):
+        assert one[field] is None and one["reasons"][field] == "there is no recording"
+    assert one["emotion"] != two["emotion"]
+
+
+def test_an_unread_language_alone_has_a_reason_instead_of_an_answer(mmser, model: str):
+    ran = mmser("predict", "--text", "merci", "--language", "fr", "--format", "json", "--model", model)
+    (only,) = json.loads(ran.out)["clips"]
+    assert ran.code == 0 and only["emotion"] is None
+    assert only["reasons"]["emotion"] == "the model does not read this language"
+
+
+def test_predict_without_a_clip_or_words_exits_two(mmser):
     ran = mmser("predict")
-    assert ran.code == 2 and "clips" in ran.error.lower()
+    assert ran.code == 2 and "name audio clips, or give --text" in ran.error
 
 
 def test_info_names_the_model(mmser, model: str):

@@ -11,4 +11,6 @@ fi
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
-exec env OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}" .venv/bin/python -m pytest "$@"
+# One process per core, one thread each: two torch threads on shared cores can be slower than one.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+exec .venv/bin/python -m pytest --numprocesses "${MMSER_TEST_PROCESSES:-2}" "$@"

@@ -38,7 +38,7 @@ def check_against(
         late = sum((turn.end or 0.0) > duration + tolerance for turn in transcript.turns)
         warnings.append(
             f"the transcript ends at {last:.2f} s, but the recording at {duration:.2f} s: "
-            f"{count(late, 'turn')} go beyond it; it may belong to another call"
+            f"{count(late, 'turn')} {'goes' if late == 1 else 'go'} beyond it; it may belong to another call"
         )
     turns = sorted(transcript.turns, key=lambda turn: (turn.start or 0.0, turn.end or 0.0))
     if [turn.id for turn in turns] != [turn.id for turn in transcript.turns]:

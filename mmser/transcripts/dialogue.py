@@ -4,7 +4,7 @@ import re
 
 from mmser.transcripts.clock import clock_seconds
 from mmser.transcripts.entries import Entry, Parsed, count
-from mmser.transcripts.fields import language_code, shown
+from mmser.transcripts.fields import language_code
 from mmser.transcripts.names import role_of, speaker_names, split_prefix
 
 _CLOCK = r"(?:\d{1,2}:)?\d{1,3}:\d{2}(?:[.,]\d{1,3})?"
@@ -44,7 +44,8 @@ def sniff_dialogue(text: str) -> bool:
 def read_dialogue(text: str) -> Parsed:
     """Read "Name: text" lines; a line without a name goes on with the turn before it.
 
-    A title above the first speaker is left out with a warning that quotes it.
+    A title above the first speaker is left out with a warning that names its lines. Warnings quote no
+    words: they stand in reports that leave the words out.
 
     Raises:
         TranscriptError: if a time before a line is none.
@@ -52,7 +53,7 @@ def read_dialogue(text: str) -> Parsed:
     lines = text.split("\n")
     names = _speakers(lines)
     parsed = Parsed(format="text", entries=[])
-    title: list[str] = []
+    title: list[int] = []  # numbers of its lines
     wrapped: list[list[str]] = []  # each turn's lines; joined once, so that long turns stay cheap
     for number, line in enumerate(lines, start=1):
         start, end, rest = _split(line)
@@ -64,12 +65,13 @@ def read_dialogue(text: str) -> Parsed:
         elif wrapped and line.strip():
             wrapped[-1].append(line.strip())
         elif line.strip():
-            title.append(line.strip())
+            title.append(number)
     for entry, spoken in zip(parsed.entries, wrapped, strict=True):
         entry.text = "\n".join(part for part in spoken if part)
     if title:
         parsed.warnings.append(
-            f"{count(len(title), 'line')} before the first speaker left out: {shown(' / '.join(title))}"
+            f"{count(len(title), 'line')} before the first speaker left out (line "
+            + (f"{title[0]})" if len(title) == 1 else f"{title[0]} to line {title[-1]})")
         )
     return parsed
 

@@ -170,7 +170,7 @@ def _match(pattern: re.Pattern[str], line: str, number: int, shape: str) -> re.M
 def _one_recording(parsed: Parsed, files: set[str]) -> Parsed:
     if len(files) > 1:
         parsed.warnings.append(
-            f"it holds {len(files)} recordings ({', '.join(sorted(files)[:5])}), whose times run over one "
-            f"another; give one recording's lines to analyse one call"
+            f"it holds {len(files)} recordings, whose times run over one another; give one recording's lines "
+            f"to analyse one call"
         )
     return parsed

@@ -44,9 +44,11 @@ def read_textgrid(text: str) -> Parsed:
         else:
             parsed.entries += _intervals(tier, named_by_label=False)
     parsed.spoken_only = not words and bool(who)
-    unused = [tier["name"] for tier in tiers if tier not in used]
+    unused = [str(number) for number, tier in enumerate(tiers, start=1) if tier not in used]
     if unused:
-        parsed.warnings.append(f"tiers left out: {', '.join(unused)}")
+        # By number: a tier's name is free text, and warnings quote none.
+        more = " and more" if len(unused) > 9 else ""
+        parsed.warnings.append(f"tiers left out: number {', '.join(unused[:9])}{more} of {len(tiers)}")
     return parsed
 
 

@@ -115,6 +115,15 @@ def test_no_text_leaves_no_word_in_any_file(mmser, stereo, tmp_path: Path):
     assert "data:audio" not in (out / "report.html").read_text("utf-8")
 
 
+def test_no_text_leaves_no_word_in_warnings_either(mmser, model: str, tmp_path: Path):
+    (tmp_path / "call.txt").write_text("secret title\nAgent: hello you\nCustomer: secret parcel\n", "utf-8")
+    out = tmp_path / "out"
+    ran = mmser("analyze", "--transcript", tmp_path / "call.txt", "--model", model, "--no-text", "-o", out)
+    assert ran.code == 0 and "before the first speaker" in ran.err
+    for text in (ran.out, ran.err, *(path.read_text("utf-8") for path in out.iterdir())):
+        assert "secret" not in text
+
+
 def test_sound_is_inside_the_page_unless_left_out(written: Path):
     assert "data:audio/mpeg" in (written / "report.html").read_text("utf-8")
 

@@ -22,7 +22,13 @@ def test_lines_become_turns_and_wrapped_lines_stay_with_them() -> None:
         ("Agent 2", "agent", "I see."),
         ("IVR", "system", "Goodbye."),
     ]
-    assert transcript.warnings == ("1 line before the first speaker left out: 'Call of 3 May'",)
+    assert transcript.warnings == ("1 line before the first speaker left out (line 1)",)
+
+
+def test_no_warning_quotes_a_word_of_the_file() -> None:
+    lines = b"secret title\n\nmore of it\nAgent: hello there\nCustomer: hello\n"
+    (warning,) = read_transcript(lines).warnings
+    assert warning == "2 lines before the first speaker left out (line 1 to line 3)"
 
 
 def test_times_before_lines_are_read_and_ends_estimated() -> None:

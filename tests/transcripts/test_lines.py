@@ -101,7 +101,7 @@ def test_real_textgrid(data_dir: Path) -> None:
     transcript = read_transcript(path)
     assert [(w.text, w.start, w.end) for t in transcript.turns for w in t.words] == wanted
     assert len(wanted) == 29
-    assert transcript.warnings == ("tiers left out: phone, mute, Errors",)
+    assert transcript.warnings == ("tiers left out: number 1, 3, 4 of 4",)
 
 
 def test_textgrid_tiers_are_speakers_where_there_are_no_words() -> None:

@@ -17,6 +17,7 @@ from mmser.report.document import to_json
 from mmser.report.html import render_html
 from mmser.report.subtitles import to_srt, to_webvtt
 from mmser.report.tables import to_csv, to_jsonl
+from mmser.report.transcript import to_transcript
 from mmser.report.writing import write_outputs
 from mmser.types import CallReport
 
@@ -35,6 +36,7 @@ EXPORTS: Final[dict[str, tuple[str, Callable[[CallReport], str]]]] = {
     "csv": ("turns.csv", to_csv),
     "jsonl": ("turns.jsonl", to_jsonl),
     "srt": ("turns.srt", to_srt),
+    "transcript": ("transcript.json", to_transcript),
     "vtt": ("turns.vtt", to_webvtt),
 }
 NO_WORDS: Final = "left out (--no-text)"

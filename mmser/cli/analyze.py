@@ -32,7 +32,7 @@ mmser analyze --agent a.wav --customer c.wav --no-asr -o out/
 
 mmser analyze mono.mp3 --transcript call.json --role spk_0=agent --role spk_1=customer -o out/
 
-mmser analyze --transcript call.vtt --role Anna=customer --json | jq .change_points
+mmser analyze --transcript call.vtt --role spk_1=customer --json | jq .change_points
 """
 
 
@@ -51,6 +51,7 @@ class Export(StrEnum):
     CSV = "csv"
     JSONL = "jsonl"
     SRT = "srt"
+    TRANSCRIPT = "transcript"
     VTT = "vtt"
 
 

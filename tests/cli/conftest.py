@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mmser import cli
+from mmser.cli.analyze import Export
 from tests.call_fixtures import write_call
 from tests.model_fixtures import save_tiny
 
@@ -49,7 +50,7 @@ def mmser(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
 def written(tmp_path_factory: pytest.TempPathFactory, model: str, call: tuple[str, str]) -> Path:
     """The folder of one analysed call with every export."""
     folder = tmp_path_factory.mktemp("written") / "out"
-    exports = [part for name in ("aws", "csv", "jsonl", "srt", "vtt") for part in ("--export", name)]
+    exports = [part for name in Export for part in ("--export", name.value)]
     arguments = [call[0], "--transcript", call[1], "--roles", "agent,customer", "--model", model]
     assert cli.run(["analyze", *arguments, "--quiet", "-o", str(folder), *exports]) == 0
     return folder

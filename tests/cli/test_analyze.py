@@ -9,7 +9,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from mmser.cli.analyze import Export
+from mmser.outputs import EXPORTS
 from mmser.report.document import from_json, json_schema
+from mmser.transcripts import read_transcript
 from tests.call_fixtures import VTT, agent_voice, customer_voice, wav_bytes
 
 
@@ -23,6 +26,7 @@ def test_every_file_is_written_and_nothing_else(written: Path):
         "call_analytics.json",
         "report.html",
         "report.json",
+        "transcript.json",
         "turns.csv",
         "turns.jsonl",
         "turns.srt",
@@ -34,6 +38,20 @@ def test_the_report_is_valid_against_the_schema(written: Path):
     text = (written / "report.json").read_text("utf-8")
     jsonschema.validate(json.loads(text), json_schema())
     assert from_json(text).channels == {"0": "agent", "1": "customer"}
+
+
+def test_every_export_of_the_command_line_is_one_that_can_be_written():
+    assert sorted(Export) == sorted(EXPORTS)
+
+
+def test_the_transcript_that_is_written_is_read_again(mmser, written: Path, call, model: str):
+    again = read_transcript(written / "transcript.json")
+    first = from_json((written / "report.json").read_text("utf-8"))
+    assert [(t.id, t.start, t.end, t.channel, t.speaker, t.role, t.text, t.words) for t in again.turns] == [
+        (t.id, t.start, t.end, t.channel, t.speaker, t.role, t.text, t.words) for t in first.turns
+    ]
+    ran = mmser("analyze", call[0], "--transcript", written / "transcript.json", "--json", "--model", model)
+    assert [turn.emotion for turn in from_json(ran.out).turns] == [turn.emotion for turn in first.turns]
 
 
 def test_agents_are_withheld_in_json_csv_jsonl_and_aws(written: Path):
@@ -106,7 +124,7 @@ def test_words_alone(mmser, call, model: str, tmp_path: Path):
 
 def test_no_text_leaves_no_word_in_any_file(mmser, stereo, tmp_path: Path):
     out = tmp_path / "out"
-    exports = ("--export", "aws", "--export", "vtt")
+    exports = ("--export", "aws", "--export", "vtt", "--export", "transcript")
     ran = mmser(*stereo, "--no-text", "--no-audio", "--quiet", "-o", out, *exports)
     assert ran.code == 0
     for path in out.iterdir():

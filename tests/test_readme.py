@@ -1,0 +1,141 @@
+"""The README says what is so: its commands run, its files exist, its house is complete."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import mmser
+from mmser import cli
+from mmser.pipeline import EmotionPipeline
+from mmser.transcripts import read_transcript, write_json
+from tests.model_fixtures import save_tiny
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+SAMPLE = ROOT / "mmser" / "assets" / "sample"
+COMMANDS = [
+    line.strip().split("  #")[0].split(" | ")[0].strip()
+    for line in README.splitlines()
+    if line.startswith("    mmser ")
+]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files that the README's examples name, all made from the bundled call."""
+    place = tmp_path_factory.mktemp("readme")
+    sound, rate = soundfile.read(SAMPLE / "call.wav", dtype="float32")
+    soundfile.write(place / "call.wav", sound, rate, subtype="PCM_16")
+    transcript = read_transcript(SAMPLE / "call.vtt")
+    (place / "call.vtt").write_bytes((SAMPLE / "call.vtt").read_bytes())
+    speakers = {name: f"spk_{i}" for i, name in enumerate(dict.fromkeys(t.speaker for t in transcript.turns))}
+    data = json.loads(write_json(transcript))
+    for turn in data["turns"]:
+        turn |= {"speaker": speakers[turn["speaker"]], "role": "unknown"}
+    (place / "call.json").write_text(json.dumps(data), "utf-8")
+    part = sound[: 20 * rate]
+    for name, side in (("a.wav", 0), ("c.wav", 1), ("clip1.wav", 0), ("clip2.flac", 1)):
+        soundfile.write(place / name, np.ascontiguousarray(part[:, side]), rate)
+    return place
+
+
+def code_after(beginning: str) -> str:
+    """Return the indented block of the README that begins with a line."""
+    lines = README[README.index(beginning) - 4 :].splitlines()
+    block = []
+    for line in lines:
+        if line.strip() and not line.startswith("    "):
+            break
+        block.append(line[4:])
+    return "\n".join(block)
+
+
+def test_the_readme_shows_commands():
+    assert {command.split()[1] for command in COMMANDS} == {"analyze", "predict"}
+    assert len(COMMANDS) >= 5
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_runs(
+    command: str, folder: Path, model: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+):
+    for file in folder.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    monkeypatch.chdir(tmp_path)
+    assert cli.run([*shlex.split(command)[1:], "--model", str(model)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.strip() and "error" not in captured.err
+    if "-o out/" in command:
+        assert (tmp_path / "out" / "report.html").is_file()
+    if "--json" in command:
+        assert json.loads(captured.out)["turns"]
+
+
+def test_every_option_that_is_named_exists(capsys: pytest.CaptureFixture[str], monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    helped = ""
+    for command in ([], ["analyze"], ["predict"], ["info"]):
+        cli.run([*command, "--help"])
+        helped += capsys.readouterr().out
+    foreign = r"^.*(?:pip download|scripts/).*$"  # other programs have options of their own
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", re.sub(foreign, "", README, flags=re.MULTILINE)))
+    assert len(named) > 10
+    assert {option for option in named if option not in helped} == set()
+
+
+def test_the_example_in_python_runs(folder: Path, model: Path, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    load = EmotionPipeline.from_pretrained
+    monkeypatch.setattr(EmotionPipeline, "from_pretrained", lambda: load(model))
+    exec(compile(code_after("from mmser import EmotionPipeline"), "README.md", "exec"), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(read_transcript("call.vtt").turns)
+    assert any(" agent None withheld" in line for line in lines)
+
+
+def test_the_example_of_the_model_alone_runs(model: Path):
+    code = code_after("from transformers import AutoModel").replace("mmser/assets/model", str(model))
+    *lines, last = code.strip().splitlines()
+    names = {"waveform": np.sin(np.arange(16000) / 20).astype(np.float32)}
+    exec(compile("\n".join([*lines, f"answer = {last}"]), "README.md", "exec"), names)
+    assert names["answer"].shape == (1, 7)
+
+
+def test_no_placeholder_is_left():
+    assert re.findall(r"@@\w*", README) == []
+
+
+def test_every_link_to_a_file_leads_somewhere():
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    assert len(links) >= 4
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_house_names_every_module_and_every_name_exists():
+    house = README.split("## The house")[1].split("```")[1].strip()
+    rooms = {name: text for name, text in re.findall(r"^(\w+)/(.*(?:\n[ ]+.*)*)", house, re.MULTILINE)}
+    assert set(rooms) == {"mmser", "configs", "scripts", "data_cards", "tests"}
+    named = {
+        word
+        for line in rooms["mmser"].splitlines()
+        if re.match(r"  \S", line)
+        for word in line.strip().split("  ")[0].split()
+    }
+    package = ROOT / "mmser"
+    there = {p.name for p in package.glob("*.py") if not p.name.startswith("__")}
+    there |= {f"{p.name}/" for p in package.iterdir() if p.is_dir() and not p.name.startswith("__")}
+    folders = {part for word in named for part in ([word] if word.endswith("/") else [])}
+    assert (named - folders) | folders == there
+    for room in ("configs", "scripts"):
+        files = set(re.findall(r"\w+(?:\.\w+)*\.(?:sh|py|yaml)", rooms[room]))
+        assert files == {p.name for p in (ROOT / room).iterdir() if p.is_file()}

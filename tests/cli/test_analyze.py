@@ -216,13 +216,3 @@ def test_a_reader_that_has_gone_is_no_noise():
     errors = process.stderr.read()
     assert process.wait(timeout=120) in (0, 1)
     assert errors == b""
-
-
-def test_the_first_line_comes_before_torch_is_loaded(stereo):
-    code = (
-        "import sys; from mmser.cli import console, run\n"
-        "console.Progress.say = lambda self, text: sys.exit(7 if 'torch' not in sys.modules else 8)\n"
-        f"run({stereo!r})"
-    )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=120, check=False)
-    assert found.returncode == 7, found.stderr

@@ -105,8 +105,3 @@ def test_every_help_has_examples(command: str):
     assert result.exit_code == 0
     assert "Examples:" in result.output
     assert re.search(rf"mmser {command}", result.output.split("Examples:")[1])
-
-
-def test_shell_completion_can_be_shown():
-    result = CliRunner().invoke(app, ["--help"])
-    assert "--show-completion" in result.output

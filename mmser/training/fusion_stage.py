@@ -113,8 +113,8 @@ class PairSampler:
         rows = Dialogues()
         for call in range(calls):
             own = self.speakers[self.names[self.rng.integers(len(self.names))]]
-            # Each call has its own stability, from hardly any to a speaker who rarely changes.
-            stay = self.rng.uniform(1 / len(EMOTIONS), 0.85)
+            # Each call has its own stability, from hardly any to a speaker who never changes.
+            stay = min(1.0, self.rng.uniform(1 / len(EMOTIONS), 1.25))
             emotion = self._draw(sorted(own))
             # No clip is heard against itself while the speaker has others.
             unheard = {e: [clips[i] for i in self.rng.permutation(len(clips))] for e, clips in own.items()}

@@ -155,14 +155,29 @@ def fit_functionals(branch: AudioBranch, clips: Sequence[Clip]) -> None:
 
 
 def train_audio(
-    clips: Sequence[Clip], config: MmserConfig, folder: Path, *, steps: int, seed: int = 0
+    clips: Sequence[Clip],
+    config: MmserConfig,
+    folder: Path,
+    *,
+    steps: int,
+    seed: int = 0,
+    start: dict[str, Tensor] | None = None,
 ) -> AudioBranch:
-    """Train on the clips of split "train", log and keep `folder`/audio.pt every 200 steps."""
+    """Train on the clips of split "train"; log and keep `folder`/audio.pt every 200 steps.
+
+    From scratch each clip is heard against its made history. From `start`, the weights of a first
+    round, each is heard both so and as a first turn.
+
+    Returns:
+        The moving average of the weights.
+    """
     torch.manual_seed(seed)
     train = [c for c in clips if c.example.split == "train"]
     held_out = [c for c in clips if c.example.split == "validation"]
     branch = AudioBranch(config)
     fit_functionals(branch, train)
+    if start is not None:
+        branch.load_state_dict(start)
     optimizer = torch.optim.AdamW(branch.parameters(), lr=1.5e-3, weight_decay=0.02)
     warm_up = max(1, steps // 20)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -175,7 +190,10 @@ def train_audio(
         count = (4, 8, 16)[step % 3]
         batch = sampler.batch(64 // count, count)
         branch.train()
-        loss = view_loss(branch, batch)
+        if start is None:
+            loss = audio_loss(*branch_logits(branch, batch), batch)
+        else:
+            loss = view_loss(branch, batch)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(branch.parameters(), 2.0)

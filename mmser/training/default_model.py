@@ -38,6 +38,7 @@ class Plan(BaseModel):
     seed: int
     text_epochs: int
     audio_steps: int
+    audio_both_views_steps: int
     fusion_steps: int
     splits: dict[str, dict[str, list[str]]]
 
@@ -205,8 +206,19 @@ def build(data: Path, encoder: str, folder: Path, plan: Plan) -> tuple[MmserMode
             stale.unlink()  # what an earlier encoder made of the texts
         train_text(texts, encoder, folder, epochs=plan.text_epochs, seed=plan.seed)
     clips = cache_acoustics(speech, folder / "acoustics.pt", plan.seed)
-    if not (folder / "audio_done.pt").exists():
+    first = folder / "audio_first.pt"
+    if not first.exists():
         branch = train_audio(clips, MmserConfig(), folder, steps=plan.audio_steps, seed=plan.seed)
+        torch.save(branch.state_dict(), first)
+    if not (folder / "audio_done.pt").exists():
+        branch = train_audio(
+            clips,
+            MmserConfig(),
+            folder,
+            steps=plan.audio_both_views_steps,
+            seed=plan.seed + 1,
+            start=torch.load(first, weights_only=True),
+        )
         torch.save(branch.state_dict(), folder / "audio_done.pt")
     model, processor = assemble(folder, torch.load(folder / "audio_done.pt", weights_only=True))
     round_text_weights(model)

@@ -190,10 +190,7 @@ def train_audio(
         count = (4, 8, 16)[step % 3]
         batch = sampler.batch(64 // count, count)
         branch.train()
-        if start is None:
-            loss = audio_loss(*branch_logits(branch, batch), batch)
-        else:
-            loss = view_loss(branch, batch)
+        loss = audio_loss(*branch_logits(branch, batch), batch) if start is None else view_loss(branch, batch)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(branch.parameters(), 2.0)

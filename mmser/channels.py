@@ -75,20 +75,20 @@ def place_on_channels(
         The turns with channels, and roles from them where the channel's is known; and warnings.
 
     Raises:
-        UsageError: if one role is given for one channel on which several unnamed speakers are.
+        UsageError: if one role is given for one channel on which several unnamed speakers are, or a customer
+            speaks and no channel is left for one.
     """
+    _check_customers(turns, channel_roles)
     if num_channels == 1:
         return _on_one_channel(turns, channel_roles), ()
     warnings: dict[str, None] = {}
     found: dict[str, tuple[int, float]] = {}
     placed = []
     for turn in turns:
-        wanted = [
-            number
-            for number, role in enumerate(channel_roles or ())
-            if turn.role != "unknown" and role == turn.role
-        ]
+        wanted = _channels_of(turn, channel_roles or ())
         stated = turn.channel if turn.channel is not None and turn.channel < num_channels else None
+        if turn.role == "customer" and len(wanted) > 1 and stated not in wanted:
+            stated = None  # the file says an agent's channel; the customers' own are compared instead
         if len(wanted) == 1:
             if stated is not None and stated != wanted[0]:
                 warnings[
@@ -104,6 +104,29 @@ def place_on_channels(
             candidates = wanted or list(range(num_channels))
             placed.append(_by_loudness(turn, turns, candidates, channel_roles, read, found, warnings))
     return tuple(placed), tuple(warnings)
+
+
+def _check_customers(turns: Sequence[Turn], channel_roles: Sequence[Role] | None) -> None:
+    """Refuse to judge the sound of an agent's channel as a customer's."""
+    if not channel_roles or {"customer", "unknown"} & set(channel_roles):
+        return
+    turn = next((turn for turn in turns if turn.role == "customer"), None)
+    if turn is not None:
+        raise UsageError(
+            f"the transcript has {_name(turn)} as a customer, but --roles {','.join(channel_roles)} leaves "
+            "no channel for one; correct --roles, or say who speaks with --role SPEAKER=ROLE"
+        )
+
+
+def _channels_of(turn: Turn, channel_roles: Sequence[Role]) -> list[int]:
+    """Return the channels on which a turn's role puts it; none where the role does not tell."""
+    if turn.role == "unknown":
+        return []
+    own = [number for number, role in enumerate(channel_roles) if role == turn.role]
+    if own or turn.role != "customer":
+        return own
+    # Never an agent's: its sound would be judged as the customer's.
+    return [number for number, role in enumerate(channel_roles) if role == "unknown"]
 
 
 def _on_one_channel(turns: Sequence[Turn], channel_roles: Sequence[Role] | None) -> tuple[Turn, ...]:

@@ -63,6 +63,14 @@ def load_model(
             f"as {lost[0]}; fetch or train the model again"
         )
     model: Any = loaded
+    broken = next(
+        (key for key, tensor in model.state_dict().items() if not bool(tensor.isfinite().all())), None
+    )
+    if broken is not None:
+        raise ModelError(
+            f"{folder / WEIGHTS} is damaged: {broken} holds values that are not finite; "
+            "fetch or train the model again"
+        )
     return model.to(device).eval(), processor, _describe(name, folder, model.config)
 
 
@@ -128,6 +136,29 @@ def _check_config(path: Path) -> None:
             f"the model in {path.parent} has schema version {version!r}, but this mmser reads up to "
             f"{SCHEMA_VERSION}; update mmser with: pip install --upgrade mmser"
         )
+    _check_values(path, config)
+
+
+def _check_values(path: Path, config: dict[str, Any]) -> None:
+    """Refuse values with which every answer would be wrong."""
+    wrong = [
+        (key, config[key], allowed)
+        for key, allowed, fits in (
+            ("max_seconds", "a number above 0", lambda value: _is_number(value) and value > 0),
+            ("max_text_tokens", "a number above 2", lambda value: _is_number(value) and value > 2),
+            ("abstain_below", "a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1),
+        )
+        if key in config and not fits(config[key])
+    ]
+    if wrong:
+        key, value, allowed = wrong[0]
+        raise ModelError(
+            f"{path} states {key} {value!r}, which must be {allowed}; fetch or train the model again"
+        )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def describe_model(source: str | PathLike[str] | None, *, revision: str | None = None) -> ModelInfo:

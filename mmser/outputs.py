@@ -48,7 +48,14 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
     Raises:
         OutputError: if a file stands in the way, it holds a report already, or it may not be written to.
     """
-    standing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        standing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be a folder: {error.strerror}; choose another folder with -o"
+        ) from error
+    if folder.is_symlink() and not folder.exists():
+        raise OutputError(f"{folder} is a link that leads nowhere; choose another folder with -o")
     if not standing.is_dir():
         raise OutputError(
             f"{standing} is a file, and a folder is needed there; choose another folder with -o"

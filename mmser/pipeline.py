@@ -12,14 +12,14 @@ from mmser.audio.files import AudioFile
 from mmser.calls import UNREAD, Call, guess_language, is_part, prepare_call
 from mmser.channels import louder_channel
 from mmser.clips import ClipReport, clip_name, failed_clip, score_clip
-from mmser.errors import MmserError, UsageError
+from mmser.errors import AudioError, MmserError, UsageError
 from mmser.labels import Role
 from mmser.loading import load_model
 from mmser.progress import ProgressCallback, ignore_progress
 from mmser.report.build import build_report
 from mmser.report.policy import check_agent_reason, is_withheld
 from mmser.report.rules import load_rules
-from mmser.scoring import BATCH_SECONDS, Reference, Scorer, Scores, speaker_key
+from mmser.scoring import BATCH_SECONDS, MIN_SECONDS, Reference, Scorer, Scores, speaker_key
 from mmser.transcripts import read_transcript
 from mmser.types import CallReport, ModelInfo, Transcript, Turn
 
@@ -240,8 +240,15 @@ def check_files(sources: Iterable[Path], transcript: Path | None) -> None:
     """
     for source in sources:
         AudioFile(source).close()
-    if transcript is not None and not (transcript.is_file() and transcript.stat().st_size > EARLY_BYTES):
+    if transcript is not None and not _is_large(transcript):
         read_transcript(transcript)
+
+
+def _is_large(path: Path) -> bool:
+    try:
+        return path.is_file() and path.stat().st_size > EARLY_BYTES
+    except OSError:  # such as a name that is too long; the reader says so
+        return False
 
 
 def set_threads(count: int) -> None:
@@ -299,6 +306,11 @@ def _hear_references(
             channel, _ = louder_channel(source)
             end = min(source.end, source.start + REFERENCE_SECONDS)
             waveform = source.read(source.start, end, channel)
+            if end - source.start < MIN_SECONDS or not waveform.any():
+                raise AudioError(
+                    f"the reference {clip_name(clip, 1)} holds no voice (it is silent or shorter than "
+                    f"{MIN_SECONDS} s); give a few seconds of calm speech"
+                )
         heard += [Reference(speaker=key, role=turn.role, waveform=waveform) for key, turn in kept.items()]
     return heard, warnings
 

@@ -169,8 +169,11 @@ def _open_sound(intake: Intake, stack: ExitStack) -> tuple[Any, list[str]]:
         sound = opened()
     except soundfile.LibsndfileError as error:
         if not needs_codecs(head):
+            # Of damaged MP3 libsndfile says that the file is not there.
+            reason = error.error_string.rstrip(".")
+            reason = "its content is damaged or not audio" if "does not exist" in reason else reason
             raise AudioError(
-                f"{intake.name} is not audio that can be read ({error.error_string.rstrip('.')}); "
+                f"{intake.name} is not audio that can be read ({reason}); "
                 "give WAV, FLAC, MP3 or Ogg, or m4a, webm or amr with the codecs extra"
             ) from error
         path, warnings = decode_to_flac(intake.file, intake.name, stack)

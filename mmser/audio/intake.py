@@ -58,7 +58,9 @@ def take_in(source: Source, stack: ExitStack) -> Intake:
         raise AudioError(f"{name} cannot be read: {error}") from error
     if not seekable.tell():
         raise AudioError(f"{name} is empty (0 bytes); give a file that holds audio")
-    on_disk = isinstance(source, str | PathLike) and seekable is file
+    # A name that is not UTF-8 holds surrogates, which libsndfile is not given: it reads the opened file.
+    named = path is not None and path.encode("utf-8", "replace").decode() == path
+    on_disk = isinstance(source, str | PathLike) and seekable is file and named
     return Intake(file=seekable, path=path, name=name, stem=stem, sha256=digest, on_disk=on_disk)
 
 
@@ -68,6 +70,9 @@ def _open_path(path: str, stack: ExitStack) -> BinaryIO:
     try:
         if Path(path).is_dir():
             raise AudioError(f"{path} is a folder; name an audio file in it")
+        if Path(path).exists() and not Path(path).is_file():
+            # A pipe gives its bytes once, a device may never end; a recording is read several times.
+            raise AudioError(f"{path} is a pipe or a device, not a file; save the recording to a file first")
         return stack.enter_context(Path(path).open("rb"))
     except FileNotFoundError as error:
         raise AudioError(f"{path} does not exist; check the path of the recording") from error

@@ -1,20 +1,23 @@
 """The command line: `mmser analyze`, `mmser predict`, `mmser info`.
 
 Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage,
-130 interrupted. Commands import torch and the like only once they have said what they are doing.
+130 interrupted, 143 terminated. Commands import torch and the like only once they have said what they are
+doing.
 """
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
 
 from mmser import __version__
 from mmser.cli import analyze, info, predict
-from mmser.cli.console import is_stdout_error, print_result, silence_stdout, stdout_error
+from mmser.cli.console import is_stdout_error, one_line, print_result, silence_stdout, stdout_error
 from mmser.errors import MmserError
 
 # Typer's own errors (an unknown option, a missing argument); the class itself has no public name.
@@ -49,8 +52,20 @@ def root(
     """Turn by turn, how the people on a recorded call sound and speak."""
 
 
+class _Terminated(BaseException):
+    """Somebody asked this process to end; on the way out temporary files go."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise _Terminated(number)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    for name in ("SIGTERM", "SIGHUP"):  # the latter is not known on Windows
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup stays in force
+            signal.signal(number, _terminate)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -64,6 +79,8 @@ def run(arguments: Sequence[str]) -> int:
         return code if isinstance(code, int) else 0
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
+    except _Terminated as error:
+        return _fail("terminated", 128 + error.args[0])
     except BrokenPipeError:
         silence_stdout()
         return 1
@@ -92,7 +109,7 @@ def _typer_message(error: Exception) -> str:
 
 def _fail(message: str, code: int) -> int:
     try:
-        print("mmser: error: " + " ".join(message.split()), file=sys.stderr, flush=True)
+        print("mmser: error: " + one_line(message), file=sys.stderr, flush=True)
     except OSError:
         return code  # nobody reads stderr; the exit code still tells
     return code

@@ -13,6 +13,7 @@ from mmser.cli.options import (
     Model,
     Quiet,
     Threads,
+    parse_language,
     parse_pairs,
     parse_role,
     parse_roles,
@@ -172,6 +173,7 @@ def analyze(
     names = parse_pairs(role or [], "--role", "SPEAKER=ROLE")
     speaker_roles = {name: parse_role(value, "--role") for name, value in names.items()}
     references = parse_pairs(reference or [], "--reference", "ROLE=clip.wav", first=True)
+    spoken = parse_language(language)
     begin, stop = parse_seconds(start, "--start"), parse_seconds(end, "--end")
     if output is None and (export or overwrite or no_audio):
         raise UsageError("--export, --overwrite and --no-audio shape files; name their folder with -o")
@@ -195,7 +197,7 @@ def analyze(
             roles=channel_roles,
             speaker_roles=speaker_roles,
             agent_reason=None if agent_reason is None else agent_reason.value,
-            language=language,
+            language=spoken,
             start=begin,
             end=stop,
             references=references,
@@ -236,6 +238,12 @@ def _sources(
         raise UsageError(
             f"{recording} and --agent or --customer are both given; give the one file with all channels, "
             "or the files of the sides"
+        )
+    if agent is not None and customer is not None and agent.resolve() == customer.resolve():
+        # One party's voice would be judged as the other's.
+        raise UsageError(
+            f"{agent} is given both as --agent and as --customer; give each side's own file, or the one file "
+            "with all channels and --roles"
         )
     if roles is not None:
         raise UsageError("--roles is not needed with --agent and --customer, which say who is who; drop it")

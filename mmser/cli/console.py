@@ -5,6 +5,7 @@ import errno
 import os
 import sys
 import time
+import unicodedata
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self, TextIO
@@ -20,15 +21,22 @@ STAGES = {
 }
 
 
+def one_line(text: str) -> str:
+    """Return `text` as one line in which file names and words can neither draw nor turn the direction."""
+    return "".join(c if unicodedata.category(c)[0] != "C" else "\ufffd" for c in " ".join(text.split()))
+
+
 def print_result(text: str) -> None:
-    """Write `text` to stdout and flush it.
+    """Write `text` to stdout and flush it; what its encoding cannot hold becomes "?".
 
     Raises:
         OutputError: if stdout takes no more (a full disk).
         BrokenPipeError: if the reader has gone; `main` ends quietly then.
     """
+    text = text if text.endswith("\n") else text + "\n"
+    encoding = sys.stdout.encoding or "utf-8"
     try:
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
         sys.stdout.flush()
     except BrokenPipeError:
         raise
@@ -80,14 +88,14 @@ class Progress:
         if not self._quiet:
             with _ignoring_lost_stderr():
                 self._stop()
-                self._stream.write(text + "\n")
+                self._stream.write(one_line(text) + "\n")
                 self._stream.flush()
 
     def warn(self, text: str) -> None:
         """Print a warning, also when quiet: what it says changes how results must be read."""
         with _ignoring_lost_stderr():
             self._stop()
-            self._stream.write(f"mmser: warning: {text}\n")
+            self._stream.write(f"mmser: warning: {one_line(text)}\n")
             self._stream.flush()
 
     def __call__(self, stage: str, done: float, total: float) -> None:

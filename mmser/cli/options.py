@@ -57,6 +57,22 @@ def parse_pairs(texts: Sequence[str], option: str, shape: str, *, first: bool = 
     return pairs
 
 
+def parse_language(text: str | None) -> str | None:
+    """Return "en" for `en`, `en-US` or `English`; None stays None.
+
+    Raises:
+        UsageError: if it is no language.
+    """
+    if text is None:
+        return None
+    from mmser.transcripts.fields import language_code
+
+    code = language_code(text)
+    if code is None:
+        raise UsageError(f"--language {text!r} is not a language; write a code such as en, de or en-US")
+    return code
+
+
 def parse_seconds(text: str | None, option: str) -> float | None:
     """Return `90`, `90.5`, `1:30` or `1:02:03.5` in seconds.
 

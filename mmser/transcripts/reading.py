@@ -85,6 +85,10 @@ def read_transcript(
 
 def _read_bytes(path: str | os.PathLike[str], name: str) -> bytes:
     try:
+        if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
+            raise TranscriptError(
+                f"{name} is a pipe or a device, not a file; save the transcript to a file first"
+            )
         return Path(path).read_bytes()
     except IsADirectoryError as error:
         raise TranscriptError(f"{name} is a folder; give one transcript file") from error

@@ -313,3 +313,140 @@ def test_an_interrupt_exits_130(mmser, call, model: str, tmp_path: Path, monkeyp
     ran = mmser("analyze", "--transcript", call[1], "--model", model, "-o", tmp_path / "out")
     assert ran.code == 130 and "Traceback" not in ran.err
     assert not (tmp_path / "out").exists()
+
+
+# --- found by attack ------------------------------------------------------------------------------------
+
+
+def test_a_language_that_is_none_exits_two(mmser, call):
+    ran = mmser("analyze", "--transcript", call[1], "--language", "gibberish language")
+    assert ran.code == 2 and "--language 'gibberish language'" in ran.error
+
+
+@pytest.mark.parametrize("language", ["en-US", "EN", "English"])
+def test_a_language_may_be_written_in_other_ways(mmser, call, model: str, language: str):
+    ran = mmser("analyze", "--transcript", call[1], "--model", model, "--json", "--language", language)
+    report = from_json(ran.out)
+    assert report.transcript is not None and report.transcript.language == "en"
+    assert not report.warnings
+
+
+def test_one_file_cannot_be_both_sides(mmser, call):
+    ran = mmser("analyze", "--agent", call[0], "--customer", call[0], "--no-asr")
+    assert ran.code == 2 and "both as --agent and as --customer" in ran.error
+
+
+def test_no_agent_channel_is_judged_as_a_customer(mmser, call, model: str, tmp_path: Path):
+    arguments = ("analyze", call[0], "--transcript", call[1], "--model", model)
+    ran = mmser(*arguments, "--roles", "agent,agent", "-o", tmp_path / "out")
+    assert ran.code == 2 and "leaves no channel for one" in ran.error
+    assert not (tmp_path / "out").exists()
+    ran = mmser(*arguments, "--roles", "agent,unknown", "--json")
+    assert {turn.channel for turn in from_json(ran.out).turns if turn.role == "customer"} == {1}
+
+
+def test_pipes_and_devices_are_refused_not_read_for_ever(mmser, call, tmp_path: Path):
+    import os
+
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        ran = mmser("analyze", path, "--no-asr")
+        assert ran.code == 1 and "is a pipe or a device" in ran.error
+        ran = mmser("analyze", call[0], "--transcript", path)
+        assert ran.code == 1 and "is a pipe or a device" in ran.error
+
+
+def test_a_path_that_is_too_long_or_leads_nowhere(mmser, call, model: str, tmp_path: Path):
+    ran = mmser("analyze", "--transcript", call[1], "--model", model, "-o", tmp_path / ("x" * 300))
+    assert ran.code == 1 and "cannot be a folder: File name too long" in ran.error
+    (tmp_path / "loop").symlink_to("loop")
+    ran = mmser("analyze", "--transcript", call[1], "--model", model, "-o", tmp_path / "loop")
+    assert ran.code == 1 and "leads nowhere" in ran.error
+    ran = mmser("analyze", "--transcript", "x" * 300, "--model", model)
+    assert ran.code == 1 and "File name too long" in ran.error and "a bug" not in ran.error
+
+
+def test_a_name_that_is_not_utf8_is_read(mmser, call, model: str, tmp_path: Path):
+    import os
+    import shutil
+
+    strange = tmp_path / os.fsdecode(b"bad\xff.wav")
+    shutil.copy(call[0], strange)
+    ran = mmser("analyze", strange, "--transcript", call[1], "--model", model, "-o", tmp_path / "out")
+    assert ran.code == 0
+    assert from_json((tmp_path / "out" / "report.json").read_text("utf-8")).turns
+
+
+def test_names_cannot_draw_on_the_terminal(mmser):
+    ran = mmser("analyze", "\x1b[31mred\u202e\n.wav", "--no-asr")
+    assert ran.code == 1 and "does not exist" in ran.error
+    assert "\x1b" not in ran.err and "\u202e" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("max_seconds", -1), ("abstain_below", "x"), ("abstain_below", 7), ("max_text_tokens", 0)],
+)
+def test_a_model_with_impossible_values_is_refused(mmser, call, model: str, tmp_path: Path, key: str, value):
+    import json
+    import shutil
+
+    shutil.copytree(model, tmp_path / "model")
+    config = tmp_path / "model" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text("utf-8")), key: value}), "utf-8")
+    ran = mmser("analyze", "--transcript", call[1], "--model", tmp_path / "model")
+    assert ran.code == 1 and f"states {key} {value!r}" in ran.error
+
+
+def test_a_model_of_nan_is_refused(mmser, call, model: str, tmp_path: Path):
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(model, tmp_path / "model")
+    path = str(tmp_path / "model" / "model.safetensors")
+    weights = {
+        key: tensor * float("nan") if tensor.is_floating_point() else tensor
+        for key, tensor in load_file(path).items()
+    }
+    save_file(weights, path, metadata={"format": "pt"})
+    ran = mmser("analyze", "--transcript", call[1], "--model", tmp_path / "model")
+    assert ran.code == 1 and "not finite" in ran.error and "a bug" not in ran.error
+
+
+def test_a_reference_without_a_voice_is_refused(mmser, call, model: str, tmp_path: Path):
+    (tmp_path / "silent.wav").write_bytes(wav_bytes(np.zeros(RATE, np.float32)))
+    (tmp_path / "short.wav").write_bytes(wav_bytes(customer_voice()[RATE * 3 : RATE * 3 + 160]))
+    for name in ("silent.wav", "short.wav"):
+        arguments = ("--transcript", call[1], "--model", model, "--roles", "agent,customer")
+        ran = mmser("analyze", call[0], *arguments, "--reference", f"customer={tmp_path / name}")
+        assert ran.code == 1 and name in ran.error and "reference" in ran.error
+
+
+def test_asked_to_end_it_ends_with_143_and_leaves_nothing(call, model: str, tmp_path: Path):
+    import os
+    import signal
+    import subprocess
+    import sys
+
+    (tmp_path / "tmp").mkdir()
+    code = (
+        "import os, signal, sys, mmser.pipeline, mmser.cli\n"
+        "real = mmser.pipeline.prepare_call\n"
+        "def late(*a, **k):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    return real(*a, **k)\n"
+        "mmser.pipeline.prepare_call = late\n"
+        "mmser.cli.main(sys.argv[1:])\n"
+    )
+    arguments = ["analyze", call[0], "--transcript", call[1], "--model", model, "-o", str(tmp_path / "out")]
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ran.returncode == 128 + signal.SIGTERM
+    assert "mmser: error: terminated" in ran.stderr and "Traceback" not in ran.stderr
+    assert not (tmp_path / "out").exists()

@@ -22,7 +22,7 @@ CLEAR_DECIBELS = 6.0  # a smaller difference between channels does not tell whos
 
 
 class ReadSound(Protocol):
-    """Reads (samples,) float32 from one channel, times in seconds."""
+    """Reads (samples,) float32 at the model's rate from one channel, times in seconds."""
 
     def __call__(self, start: Seconds, end: Seconds, channel: int) -> "Waveform":  # noqa: D102
         ...

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 BUNDLED = "mmser-default"
 WEIGHTS = "model.safetensors"
 NEEDED = ("config.json", WEIGHTS, "tokenizer.json")
+FETCHED = ("*.json", WEIGHTS)  # of a Hub repository, which may hold training states and much else
 
 
 def load_model(
@@ -112,7 +113,7 @@ def _fetch(repository: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(repository, revision=revision))
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=list(FETCHED)))
     except Exception as error:  # network, login, revision: each its own kind
         raise ModelError(
             f"there is no folder {repository}, and the Hub did not give a model of that name: "

@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import numpy as np
 
 from mmser.audio import encode_mp3, open_recording, waveform_envelope
+from mmser.audio.intake import Source
 from mmser.errors import OutputError
 from mmser.report.aws import to_call_analytics
 from mmser.report.document import to_json
@@ -20,8 +21,6 @@ from mmser.report.tables import to_csv, to_jsonl
 from mmser.report.transcript import to_transcript
 from mmser.report.writing import write_outputs
 from mmser.types import CallReport
-
-Sound = str | PathLike[str] | bytes | BinaryIO
 
 EMBED_SECONDS: Final = 30 * 60.0  # a longer recording is linked from the page, not put inside
 ENVELOPE_BINS: Final = 2_000
@@ -73,7 +72,7 @@ def write_report(
     report: CallReport,
     folder: Path,
     *,
-    sources: Sequence[Sound] = (),
+    sources: Sequence[Source] = (),
     exports: Sequence[str] = (),
     include_audio: bool = True,
     include_text: bool = True,
@@ -123,7 +122,7 @@ def redact(report: CallReport) -> CallReport:
 def render_page(
     report: CallReport,
     folder: Path,
-    sources: Sequence[Sound] = (),
+    sources: Sequence[Source] = (),
     *,
     include_audio: bool = True,
     include_text: bool = True,
@@ -153,7 +152,7 @@ def render_page(
     )
 
 
-def _link(folder: Path, sources: Sequence[Sound]) -> str | None:
+def _link(folder: Path, sources: Sequence[Source]) -> str | None:
     """Return where the page finds the one file of the recording; None where it is not one file on disk."""
     if len(sources) != 1 or not isinstance(sources[0], str | PathLike):
         return None

@@ -5,10 +5,11 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from mmser.audio import AudioSource, open_recording
 from mmser.audio.files import AudioFile
+from mmser.audio.intake import Source
 from mmser.calls import UNREAD, Call, guess_language, is_part, prepare_call
 from mmser.channels import louder_channel
 from mmser.clips import ClipReport, clip_name, failed_clip, score_clip
@@ -26,14 +27,11 @@ from mmser.types import CallReport, ModelInfo, Transcript, Turn
 if TYPE_CHECKING:
     from mmser.model import MmserModel, MmserProcessor
 
-Sound = str | PathLike[str] | bytes | BinaryIO
-"""One recording, as a path, its bytes or a binary file object."""
-
 REFERENCE_SECONDS = 20.0  # of a neutral clip, from its start
 EARLY_BYTES = 20 << 20  # a transcript up to this size is read once more, to find mistakes early
 NEEDS_WORDS = (
-    "the recording has no transcript; give one with --transcript, or judge by sound alone with --no-asr "
-    "(transcription arrives with a later version)"
+    "the recording has no transcript, and this version of mmser does not transcribe; give one with "
+    "--transcript, or judge by sound alone with --no-asr"
 )
 
 
@@ -67,7 +65,7 @@ class EmotionPipeline:
 
     def __call__(
         self,
-        recording: Sound | Sequence[Sound] | None = None,
+        recording: Source | Sequence[Source] | None = None,
         *,
         transcript: str | PathLike[str] | bytes | Transcript | None = None,
         transcribe: bool = True,
@@ -77,7 +75,7 @@ class EmotionPipeline:
         language: str | None = None,
         start: float | None = None,
         end: float | None = None,
-        references: Mapping[str, Sound] | None = None,
+        references: Mapping[str, Source] | None = None,
         rules: str | PathLike[str] | None = None,
         progress: ProgressCallback = ignore_progress,
     ) -> CallReport:
@@ -142,7 +140,7 @@ class EmotionPipeline:
 
     def predict_clips(
         self,
-        clips: Sequence[Sound | None],
+        clips: Sequence[Source | None],
         texts: Sequence[str | None] | None = None,
         *,
         language: str | None = None,
@@ -170,7 +168,7 @@ class EmotionPipeline:
         progress("analysing", len(clips), len(clips))
         return tuple(reports)
 
-    def _clip(self, clip: Sound | None, name: str, text: str | None, language: str | None) -> ClipReport:
+    def _clip(self, clip: Source | None, name: str, text: str | None, language: str | None) -> ClipReport:
         spoken = language or guess_language([text])
         try:
             with contextlib.nullcontext() if clip is None else open_recording(clip) as source:
@@ -190,7 +188,7 @@ class EmotionPipeline:
         call: Call,
         source: AudioSource | None,
         agent_reason: str | None,
-        references: Mapping[str, Sound],
+        references: Mapping[str, Source],
         progress: ProgressCallback,
     ) -> tuple[Scores, list[str]]:
         def withheld(turn: Turn) -> bool:
@@ -261,8 +259,8 @@ def set_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
-def _several(recording: Sound | Sequence[Sound]) -> Sequence[Sound]:
-    return recording if isinstance(recording, list | tuple) else (cast(Sound, recording),)
+def _several(recording: Source | Sequence[Source]) -> Sequence[Source]:
+    return recording if isinstance(recording, list | tuple) else (cast(Source, recording),)
 
 
 def _split_roles(
@@ -281,7 +279,7 @@ def _split_roles(
 
 
 def _hear_references(
-    references: Mapping[str, Sound], turns: Sequence[Turn], withheld: Callable[[Turn], bool]
+    references: Mapping[str, Source], turns: Sequence[Turn], withheld: Callable[[Turn], bool]
 ) -> tuple[list[Reference], list[str]]:
     """Read each neutral clip for the speakers whom it names by role or name.
 

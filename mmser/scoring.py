@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from mmser.aggregation import Answer, TurnAnswers, label_order, predict_turn
+from mmser.channels import ReadSound
 from mmser.labels import Role
 from mmser.progress import ProgressCallback, ignore_progress
 from mmser.types import Prediction, Seconds, Turn
@@ -28,13 +29,6 @@ SILENT = "the channel holds nothing but digital silence here"
 NO_SOUND = "there is no recording"
 NO_TIMES = "the turn has no times"
 NO_CHANNEL = "it is not known which channel the speaker is on"
-
-
-class ReadSound(Protocol):
-    """Reads (samples,) float32 at the model's rate from one channel, times in seconds."""
-
-    def __call__(self, start: Seconds, end: Seconds, channel: int) -> "Waveform":  # noqa: D102
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)

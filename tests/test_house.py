@@ -64,7 +64,8 @@ def test_imports_point_downwards(path: Path):
 
 @pytest.mark.parametrize("path", sorted((ROOT / "model").glob("*_mmser.py")), ids=lambda p: p.name)
 def test_model_files_import_only_torch_transformers_and_siblings(path: Path):
-    allowed = {"torch", "transformers", "numpy", "math", "bisect", "itertools", "dataclasses", "typing", "collections", "__future__"}
+    allowed = {"torch", "transformers", "numpy", "math", "bisect", "itertools", "dataclasses"}
+    allowed |= {"typing", "collections", "__future__"}
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             assert {n.name.split(".")[0] for n in node.names} <= allowed
@@ -82,6 +83,18 @@ def test_files_are_short_and_swallow_no_exception(path: Path):
             assert node.type is not None, "bare except"
             silent = len(node.body) == 1 and isinstance(node.body[0], ast.Pass)
             assert not (silent and ast.unparse(node.type) == "Exception")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_functions_are_short(path: Path):
+    """What a function does fits on a page; its signature and its docstring are not counted."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            first, last = node.body[0], node.body[-1]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                first = node.body[min(1, len(node.body) - 1)]
+            assert last.end_lineno is not None
+            assert last.end_lineno - first.lineno < 60, node.name
 
 
 def test_nothing_loads_code_from_data():

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import soundfile
 
-import mmser
 from mmser import cli
 from mmser.pipeline import EmotionPipeline
 from mmser.transcripts import read_transcript, write_json

@@ -14,6 +14,8 @@ from typing import BinaryIO
 from mmser.errors import AudioError, UsageError
 
 Source = str | PathLike[str] | bytes | BinaryIO
+"""One recording, as a path, its bytes or a binary file object."""
+
 CHUNK_BYTES = 1 << 20
 
 

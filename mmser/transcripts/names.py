@@ -89,7 +89,7 @@ def split_prefix(line: str) -> tuple[str, str] | None:
 
 
 def looks_like_name(name: str) -> bool:
-    """Tell "Priya Raman" or "agent 2" from the beginning of a sentence ("So here's the thing")."""
+    """Tell "First Last" or "agent 2" from the beginning of a sentence ("So here's the thing")."""
     if role_of(name) != "unknown":
         return True
     words = re.split(r"[\s_]+", name)

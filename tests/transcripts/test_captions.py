@@ -40,10 +40,10 @@ def test_script_and_html_in_text_stay_as_written() -> None:
 
 def test_zoom_names_are_split_and_later_colons_stay() -> None:
     turns = read(
-        "WEBVTT\n\n1\n00:01.000 --> 00:02.000\nPriya R: Hello: all\n\n"
-        "2\n00:02.000 --> 00:03.000\nPriya R: Here's the thing: it broke at 10:30\n"
+        "WEBVTT\n\n1\n00:01.000 --> 00:02.000\nSpeaker R: Hello: all\n\n"
+        "2\n00:02.000 --> 00:03.000\nSpeaker R: Here's the thing: it broke at 10:30\n"
     ).turns
-    assert [turn.speaker for turn in turns] == ["Priya R", "Priya R"]
+    assert [turn.speaker for turn in turns] == ["Speaker R", "Speaker R"]
     assert [turn.text for turn in turns] == ["Hello: all", "Here's the thing: it broke at 10:30"]
 
 

@@ -24,7 +24,7 @@ class Answer:
     """The model's calibrated answer for one utterance, as plain numbers."""
 
     emotion: Row  # (classes,)
-    intensity: float  # [0, 1]
+    intensity: float  # [0, 1]; means nothing without sound
     change: float | None  # P(shift); None on the speaker's first utterance
     direction: Row  # (3,) in the order of `DIRECTIONS`
     audio_only: Row | None  # (classes,); None without sound
@@ -49,15 +49,14 @@ def predict_turn(answers: TurnAnswers, labels: Sequence[str], thresholds: Thresh
     pieces = answers.pieces
     weights = [utterance.weight for utterance, _ in pieces]
     emotion = _mean([answer.emotion for _, answer in pieces], weights)
-    intensity = _mean([[answer.intensity] for _, answer in pieces], weights)
-    assert emotion is not None and intensity is not None
+    assert emotion is not None
     audio = _mean([answer.audio_only for _, answer in pieces], weights)
     text = _mean([answer.text_only for _, answer in pieces], weights)
     used = [name for name, mean in (("audio", audio), ("text", text)) if mean is not None]
     return Prediction(
         turn_id=answers.turn.id,
         emotion=to_emotion(emotion, labels, thresholds),
-        intensity=to_intensity(intensity[0], thresholds),
+        intensity=_to_intensity([answer for _, answer in pieces], weights, thresholds),
         change=_to_change(pieces[0][1], thresholds),
         modalities=tuple(used),
         audio_only=None if audio is None else to_emotion(audio, labels, thresholds),
@@ -87,6 +86,14 @@ def to_intensity(value: float, thresholds: Thresholds) -> Intensity:
     return Intensity(value=value, level=level)
 
 
+def _to_intensity(
+    answers: Sequence[Answer], weights: Sequence[float], thresholds: Thresholds
+) -> Intensity | None:
+    # Intensity is learned from voices alone: on an utterance without sound the model's number is made up.
+    heard = _mean([None if answer.audio_only is None else [answer.intensity] for answer in answers], weights)
+    return None if heard is None else to_intensity(heard[0], thresholds)
+
+
 def _to_change(answer: Answer, thresholds: Thresholds) -> Change | None:
     if answer.change is None:
         return None
@@ -101,7 +108,7 @@ def _to_window(piece: tuple[Utterance, Answer], labels: Sequence[str], threshold
         start=utterance.start,
         end=utterance.end,
         emotion=to_emotion(answer.emotion, labels, thresholds),
-        intensity=to_intensity(answer.intensity, thresholds),
+        intensity=_to_intensity([answer], [1.0], thresholds),
         change=_to_change(answer, thresholds),
     )
 

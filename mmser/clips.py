@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from mmser.audio import AudioSource
 from mmser.channels import louder_channel
 from mmser.errors import MmserError
+from mmser.report.policy import CLIP_NOTICE
 from mmser.report.rounding import decimals, rounded_prediction, seconds
+from mmser.report.turns import NO_INTENSITY
 from mmser.scoring import NO_SOUND, Scorer
 from mmser.types import Emotion, Intensity, Record, Seconds, Turn, Window
 
@@ -30,10 +32,11 @@ class ClipReport(Record):
     audio_only: Emotion | None = None
     text_only: Emotion | None = None
     windows: tuple[Window, ...] = ()  # only where the clip was longer than one window
-    loudness: float | None = None  # dBFS
+    loudness_dbfs: float | None = None  # root mean square, relative to full scale
     reasons: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     error: str | None = None
+    notice: str = CLIP_NOTICE
 
 
 def clip_name(clip: object, number: int) -> str:
@@ -65,7 +68,7 @@ def score_clip(
     turn, warnings = _as_turn(name, source, words)
     read = None if source is None else source.read
     scores = Scorer(model, processor, read=read, withheld=lambda _: False, use_words=words_read).run([turn])
-    reasons = {} if source is not None else dict.fromkeys(("duration", "channel", "loudness"), NO_SOUND)
+    reasons = {} if source is not None else dict.fromkeys(("duration", "channel", "loudness_dbfs"), NO_SOUND)
     if turn.id in scores.no_sound:
         reasons["audio_only"] = scores.no_sound[turn.id]
     if words is None or not words_read:
@@ -78,7 +81,7 @@ def score_clip(
         duration=None if source is None else seconds(source.duration),
         channel=turn.channel,
         text=words,
-        loudness=None if loudness is None else decimals(loudness, 2),
+        loudness_dbfs=None if loudness is None else decimals(loudness, 2),
         reasons=reasons,
         warnings=tuple(warnings),
     )
@@ -90,6 +93,8 @@ def score_clip(
         )
         return dataclasses.replace(report, reasons={**reasons, "emotion": why, "intensity": why})
     said = rounded_prediction(scores.predictions[turn.id])
+    if said.intensity is None:
+        report.reasons["intensity"] = NO_INTENSITY
     return dataclasses.replace(
         report,
         emotion=said.emotion,

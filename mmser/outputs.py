@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from mmser.errors import OutputError
 from mmser.report.aws import to_call_analytics
 from mmser.report.document import to_json
 from mmser.report.html import render_html
+from mmser.report.parquet import to_parquet
 from mmser.report.subtitles import to_srt, to_webvtt
 from mmser.report.tables import to_csv, to_jsonl
 from mmser.report.transcript import to_transcript
@@ -30,10 +31,11 @@ ALWAYS: Final[dict[str, Callable[[CallReport], str]]] = {
     "turns.csv": to_csv,
     "turns.jsonl": to_jsonl,
 }
-EXPORTS: Final[dict[str, tuple[str, Callable[[CallReport], str]]]] = {
+EXPORTS: Final[dict[str, tuple[str, Callable[[CallReport], bytes | str]]]] = {
     "aws": ("call_analytics.json", lambda report: json.dumps(to_call_analytics(report), ensure_ascii=False)),
-    "csv": ("turns.csv", to_csv),
-    "jsonl": ("turns.jsonl", to_jsonl),
+    "csv": ("turns.csv", to_csv),  # always written: asking for it changes nothing
+    "jsonl": ("turns.jsonl", to_jsonl),  # likewise
+    "parquet": ("turns.parquet", to_parquet),
     "srt": ("turns.srt", to_srt),
     "transcript": ("transcript.json", to_transcript),
     "vtt": ("turns.vtt", to_webvtt),
@@ -84,10 +86,11 @@ def write_report(
         report: what to write.
         folder: made where it is missing.
         sources: the recording again, for the waveform and the player of the page.
-        exports: keys of `EXPORTS`.
+        exports: keys of `EXPORTS`; "csv" and "jsonl" are written always.
         include_audio: False leaves the sound out of the page.
         include_text: False leaves the words out of every file.
-        overwrite: whether a report in the folder may be replaced.
+        overwrite: whether a report in the folder may be replaced. Exports of that earlier report that are
+            not written anew are removed then: they would speak of another analysis.
 
     Returns:
         The paths written.
@@ -104,8 +107,27 @@ def write_report(
     files[folder / PAGE] = render_page(
         report, folder, sources, include_audio=include_audio, include_text=include_text
     )
-    write_outputs(files, overwrite=overwrite)
+    inputs = _input_files(report, sources)
+    lost = next((path for path in files if path.resolve() in inputs), None)
+    if lost is not None:
+        raise OutputError(f"{lost} is an input of this analysis; choose another folder with -o")
+    write_outputs(files, overwrite=overwrite, stale=_stale(folder, files, inputs) if overwrite else ())
     return tuple(files)
+
+
+def _input_files(report: CallReport, sources: Sequence[Source]) -> set[Path]:
+    named = [source for source in sources if isinstance(source, str | PathLike)]
+    if report.transcript is not None and report.transcript.path is not None:
+        named.append(report.transcript.path)
+    return {Path(name).resolve() for name in named}
+
+
+def _stale(folder: Path, files: Collection[Path], inputs: Collection[Path]) -> tuple[Path, ...]:
+    """Return the exports of an earlier report in `folder`; a file that only has such a name is none."""
+    if not (folder / "report.json").is_file():
+        return ()
+    exports = {folder / name for name, _ in EXPORTS.values()}
+    return tuple(sorted(path for path in exports if path not in files and path.resolve() not in inputs))
 
 
 def redact(report: CallReport) -> CallReport:

@@ -20,7 +20,7 @@ from mmser.progress import ProgressCallback, ignore_progress
 from mmser.report.build import build_report
 from mmser.report.policy import check_agent_reason, is_withheld
 from mmser.report.rules import load_rules
-from mmser.scoring import BATCH_SECONDS, MIN_SECONDS, Reference, Scorer, Scores, speaker_key
+from mmser.scoring import BATCH_SECONDS, MIN_SECONDS, Reference, Scorer, Scores
 from mmser.transcripts import read_transcript
 from mmser.types import CallReport, ModelInfo, Transcript, Turn
 
@@ -289,7 +289,7 @@ def _hear_references(
     """
     heard, warnings = [], []
     for name, clip in references.items():
-        named = {speaker_key(turn): turn for turn in turns if name in (turn.role, turn.speaker)}
+        named = {turn.speaker_key: turn for turn in turns if name in (turn.role, turn.speaker)}
         if not named:
             known = dict.fromkeys(part for turn in turns for part in (turn.role, turn.speaker) if part)
             raise UsageError(

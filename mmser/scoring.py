@@ -60,13 +60,6 @@ class _Row:
     reference: bool = False
 
 
-def speaker_key(turn: Turn) -> str:
-    """Return who speaks, as far as is known: the speaker, else the channel, else the role."""
-    if turn.speaker is not None:
-        return turn.speaker
-    return f"channel {turn.channel}" if turn.channel is not None else f"role {turn.role}"
-
-
 class Scorer:
     """Walks the turns of one call through the model, in order.
 
@@ -193,7 +186,7 @@ class Scorer:
     def _predict(self, rows: list[_Row]) -> None:
         """Feed the next rows of the call to the model, carry its state on, and keep what may be kept."""
         stated = [list(row.utterance.confidence) or None for row in rows]
-        speakers = [speaker_key(row.turn) for row in rows]
+        speakers = [row.turn.speaker_key for row in rows]
         batch = self.processor(
             audio=[row.waveform for row in rows],
             text=[list(row.utterance.words) or row.utterance.text for row in rows],

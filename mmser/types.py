@@ -106,6 +106,13 @@ class Turn(Record):
     words: tuple[Word, ...] = ()
     flags: tuple[str, ...] = ()  # e.g. "times_estimated", "overlap"
 
+    @property
+    def speaker_key(self) -> str:
+        """Who speaks, as far as is known: the speaker, else the channel, else the role."""
+        if self.speaker is not None:
+            return self.speaker
+        return f"channel {self.channel}" if self.channel is not None else f"role {self.role}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Transcript(Record):
@@ -145,8 +152,8 @@ class Change(Record):
     """Whether the emotion moved against the same speaker's previous turn."""
 
     probability: float  # P(shift), calibrated
-    shifted: bool
-    direction: Direction | None  # None without a shift
+    shifted: bool  # in a report: also that the most probable emotion is another
+    direction: Direction | None  # None without a shift; in a report it follows the two emotions' valence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +163,7 @@ class Window(Record):
     start: Seconds | None
     end: Seconds | None
     emotion: Emotion
-    intensity: Intensity
+    intensity: Intensity | None  # judged from sound; None where none was used
     change: Change | None
 
 
@@ -166,7 +173,7 @@ class Prediction(Record):
 
     turn_id: str
     emotion: Emotion
-    intensity: Intensity
+    intensity: Intensity | None  # judged from sound; None where none was used
     change: Change | None  # None on a speaker's first turn
     modalities: tuple[str, ...]  # those that were used: "audio", "text"
     audio_only: Emotion | None
@@ -196,7 +203,7 @@ class TurnReport(Record):
     audio_only: Emotion | None
     text_only: Emotion | None
     windows: tuple[Window, ...]
-    loudness: float | None  # dBFS, root mean square over the turn
+    loudness_dbfs: float | None  # root mean square over the turn, relative to full scale
     words_per_minute: float | None
     flags: tuple[str, ...]
     reasons: dict[str, str]  # field → why it is None, e.g. {"emotion": "withheld: agent …"}
@@ -224,7 +231,7 @@ class Quarter(Record):
     end: Seconds | None
     num_turns: int  # scored turns whose middle falls here
     probabilities: dict[str, float] | None  # None without a scored turn
-    intensity: float | None
+    intensity: float | None  # None without a scored turn, or where none was judged from sound
 
 
 @dataclass(frozen=True, kw_only=True)

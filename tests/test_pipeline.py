@@ -55,7 +55,7 @@ def test_customer_turns_are_scored_from_sound_and_words(report: CallReport):
         assert turn.modalities == ("audio", "text")
         assert turn.audio_only is not None and turn.text_only is not None
         assert sum(turn.emotion.probabilities.values()) == pytest.approx(1, abs=1e-3)
-        assert turn.loudness is not None and -60 < turn.loudness < 0
+        assert turn.loudness_dbfs is not None and -60 < turn.loudness_dbfs < 0
     assert turns[0].change is None and turns[1].change is not None
     assert turns[0].reasons["change"]
 
@@ -66,7 +66,7 @@ def test_agent_turns_carry_no_answer_and_say_why(report: CallReport):
     for turn in turns:
         assert turn.emotion is turn.intensity is turn.change is turn.audio_only is turn.text_only is None
         assert "withheld" in turn.reasons["emotion"]
-        assert turn.loudness is None and turn.windows == ()
+        assert turn.loudness_dbfs is None and turn.windows == ()
         assert turn.text and turn.words_per_minute
     assert report.policy.withheld_turns == {"agent": 2}
     assert all(point.role == "customer" for point in report.change_points)
@@ -126,7 +126,7 @@ def test_words_alone_give_a_report_with_reasons_for_what_is_missing(pipeline: Em
     for turn in _of(report, "customer"):
         assert turn.modalities == ("text",) and turn.audio_only is None
         assert turn.reasons["audio_only"] == "there is no recording"
-        assert turn.loudness is None and turn.reasons["loudness"]
+        assert turn.loudness_dbfs is None and turn.reasons["loudness_dbfs"]
 
 
 def test_sound_alone_finds_turns_by_listening(pipeline: EmotionPipeline, monkeypatch: pytest.MonkeyPatch):
@@ -328,7 +328,7 @@ def test_a_role_goes_before_the_channel_that_the_transcript_states(pipeline: Emo
     report = pipeline(
         stereo, transcript=Transcript(turns=(turn,), format="made"), roles=("agent", "customer")
     )
-    assert report.turns[0].channel == 1 and report.turns[0].loudness is not None
+    assert report.turns[0].channel == 1 and report.turns[0].loudness_dbfs is not None
     assert any("channel 0" in warning for warning in report.warnings)
 
 

@@ -51,6 +51,7 @@ class Export(StrEnum):
     AWS = "aws"
     CSV = "csv"
     JSONL = "jsonl"
+    PARQUET = "parquet"
     SRT = "srt"
     TRANSCRIPT = "transcript"
     VTT = "vtt"
@@ -126,7 +127,10 @@ Output = Annotated[
 ]
 Exports = Annotated[
     list[Export] | None,
-    typer.Option(help="One more format in the folder; repeat for more.", rich_help_panel=_OUT),
+    typer.Option(
+        help="One more format in the folder; repeat for more. csv and jsonl are written always.",
+        rich_help_panel=_OUT,
+    ),
 ]
 NoAudio = Annotated[
     bool, typer.Option("--no-audio", help="Leave the sound out of report.html.", rich_help_panel=_OUT)

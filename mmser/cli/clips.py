@@ -30,9 +30,9 @@ def as_json(reports: Sequence[ClipReport], model: ModelInfo) -> str:
 def as_csv(reports: Sequence[ClipReport], labels: Sequence[str]) -> str:
     """Return a row for each clip, with a column for each emotion's probability."""
     target = io.StringIO()
-    writer = csv.writer(target, lineterminator="\n")
+    writer = csv.writer(target, lineterminator="\r\n")  # with "\n", a "\r" in a name would go unquoted
     head = ["clip", "emotion", "top", "confidence", "intensity", "level", "modalities"]
-    writer.writerow([*head, *labels, "reason", "error"])
+    writer.writerow([*head, *map(inert, labels), "reason", "error"])
     for report in reports:
         said, strength = report.emotion, report.intensity
         row: list[object] = [inert(report.clip)]
@@ -45,10 +45,12 @@ def as_csv(reports: Sequence[ClipReport], labels: Sequence[str]) -> str:
 
 
 def as_table(reports: Sequence[ClipReport]) -> str:
-    """Return a table for people, as text."""
+    """Return a table for people, as text, with the notice of permitted use below it."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
+
+    from mmser.report.terminal import plain
 
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("clip", "emotion", "confidence", "next", "intensity", "from"):
@@ -56,15 +58,16 @@ def as_table(reports: Sequence[ClipReport]) -> str:
     short = [PurePath(report.clip).name for report in reports]
     unique = len(set(short)) == len(short)
     for report, name in zip(reports, short, strict=True):
-        table.add_row(name if unique else report.clip, *_cells(report))
+        table.add_row(plain(name if unique else report.clip), *_cells(report))
     console = Console(file=io.StringIO(), width=_width(), markup=False, highlight=False)
     console.print(table)
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    return "\n".join(line.rstrip() for line in lines).strip("\n")
+    shown = "\n".join(line.rstrip() for line in lines).strip("\n")
+    return f"{shown}\n\n{CLIP_NOTICE}"
 
 
 def _cells(report: ClipReport) -> list[str]:
-    if report.emotion is None or report.intensity is None:
+    if report.emotion is None:
         return ["failed" if report.error else report.reasons["emotion"], "", "", "", ""]
     said = report.emotion
     ranked = sorted(said.probabilities, key=lambda label: -said.probabilities[label])
@@ -72,7 +75,7 @@ def _cells(report: ClipReport) -> list[str]:
         said.label or f"uncertain ({said.top}?)",
         f"{said.confidence:.2f}",
         f"{ranked[1]} {said.probabilities[ranked[1]]:.2f}" if len(ranked) > 1 else "",
-        f"{report.intensity.level} {report.intensity.value:.2f}",
+        "" if report.intensity is None else f"{report.intensity.level} {report.intensity.value:.2f}",
         "+".join(report.modalities),
     ]
 

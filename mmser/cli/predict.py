@@ -60,7 +60,9 @@ def predict(
         from mmser.report.policy import CLIP_NOTICE
 
         check_clips(len(clips), None if texts is None else len(texts))
-        progress.say(CLIP_NOTICE)
+        if format is Format.CSV:
+            # A comment in the CSV would break its readers; table and JSON carry the notice themselves.
+            Progress(quiet=False).say(CLIP_NOTICE)
         set_threads(threads)
         pipeline = EmotionPipeline.from_pretrained(model)
         reports = pipeline.predict_clips(clips, texts, language=language, progress=progress)

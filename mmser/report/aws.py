@@ -4,15 +4,17 @@ What the shape means here: `Sentiment` is the valence of the emotion (POSITIVE, 
 surprise and where the model abstains), and scores run from -5 to 5 as there, five times the mean valence. A
 turn that was not scored has no `Sentiment`, and a participant without a scored turn has no scores: a withheld
 agent is absent, never NEUTRAL. `LoudnessScores` are decibels relative to the quietest 16-bit sound (96 dB
-under full scale), one per turn rather than one per second. Punctuation stays
-with its word. Issues, categories and redaction are not produced;
-matched rules stand under `Categories`. Only agents and customers are participants: AWS knows no other roles.
+under full scale), one per turn rather than one per second. Punctuation stays with its word. `Categories` are
+the matched rules; issues and redaction are not produced. Besides AWS's own keys, `MmserPolicy` carries the
+notice of permitted use and the ground on which agents were scored, if any. Only agents and customers are
+participants: AWS knows no other roles.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from mmser.labels import VALENCE
+from mmser.report.timing import to_ms
 from mmser.types import CallReport, Emotion, RoleSummary, RuleMatch, TurnReport, Word
 
 FULL_SCALE_DB: Final = 96.0
@@ -38,17 +40,14 @@ def to_call_analytics(report: CallReport) -> dict[str, Any]:
         "Participants": [{"ParticipantRole": _PARTICIPANTS[summary.role]} for summary in summaries],
         "ConversationCharacteristics": _characteristics(report, summaries),
         "ContentMetadata": {"Output": "Raw"},
+        "MmserPolicy": {"AgentReason": report.policy.agent_reason, "Notice": report.policy.notice},
     }
-
-
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)
 
 
 def _transcript_item(turn: TurnReport) -> dict[str, Any]:
     item: dict[str, Any] = {}
-    if turn.loudness is not None:
-        item["LoudnessScores"] = [round(max(turn.loudness + FULL_SCALE_DB, 0.0), 2)]
+    if turn.loudness_dbfs is not None:
+        item["LoudnessScores"] = [round(max(turn.loudness_dbfs + FULL_SCALE_DB, 0.0), 2)]
     item |= {"Content": turn.text or "", "Items": [_word_item(word) for word in turn.words], "Id": turn.id}
     item |= _offsets(turn.start, turn.end)
     if turn.emotion is not None:
@@ -66,7 +65,7 @@ def _word_item(word: Word) -> dict[str, Any]:
 def _offsets(start: float | None, end: float | None) -> dict[str, int]:
     if start is None or end is None:
         return {}
-    return {"BeginOffsetMillis": _ms(start), "EndOffsetMillis": _ms(end)}
+    return {"BeginOffsetMillis": to_ms(start), "EndOffsetMillis": to_ms(end)}
 
 
 def _valence(emotion: Emotion) -> int | None:
@@ -105,7 +104,8 @@ def _characteristics(report: CallReport, summaries: Sequence[RoleSummary]) -> di
     )
     if conversation.talk_time is not None:
         times = _by_participant(
-            summaries, lambda one: None if one.talk_time is None else {"TotalTimeMillis": _ms(one.talk_time)}
+            summaries,
+            lambda one: None if one.talk_time is None else {"TotalTimeMillis": to_ms(one.talk_time)},
         )
         # As there, the sum over the participants: time in which both speak counts for each.
         details = times["DetailsByParticipant"].values()
@@ -124,18 +124,18 @@ def _total_ms(report: CallReport) -> int | None:
     conversation = report.conversation
     if conversation.talk_time is None or conversation.non_talk is None:
         return None
-    return _ms(conversation.talk_time) + _ms(conversation.non_talk)
+    return to_ms(conversation.talk_time) + to_ms(conversation.non_talk)
 
 
 def _silences(report: CallReport, total: int | None) -> list[dict[str, int]]:
     """Return the stretches of at least `MIN_NON_TALK_MS` in which nobody speaks."""
     edges = [_offsets(turn.start, turn.end) for turn in report.turns]
-    gaps, reach = [], 0 if report.part is None else _ms(report.part[0])
+    gaps, reach = [], 0 if report.part is None else to_ms(report.part[0])
     for edge in sorted((edge for edge in edges if edge), key=lambda edge: edge["BeginOffsetMillis"]):
         gaps.append((reach, edge["BeginOffsetMillis"]))
         reach = max(reach, edge["EndOffsetMillis"])
     if total is not None:
-        gaps.append((reach, total if report.part is None else _ms(report.part[1])))
+        gaps.append((reach, total if report.part is None else to_ms(report.part[1])))
     return [
         {"BeginOffsetMillis": start, "DurationMillis": end - start, "EndOffsetMillis": end}
         for start, end in gaps
@@ -147,7 +147,7 @@ def _interruptions(report: CallReport) -> dict[str, Any]:
     by: dict[str, list[dict[str, int]]] = {}
     for one in report.conversation.interruptions:
         if one.by in _PARTICIPANTS and one.of in _PARTICIPANTS:
-            start, length = _ms(one.time), _ms(one.overlap)
+            start, length = to_ms(one.time), to_ms(one.overlap)
             instance = {
                 "BeginOffsetMillis": start,
                 "DurationMillis": length,

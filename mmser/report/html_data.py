@@ -129,7 +129,7 @@ def _turn_row(turn: TurnReport, labels: Sequence[str], names: _Names, *, include
         _emotion(turn.audio_only, labels),
         _emotion(turn.text_only, labels),
         ("audio" in turn.modalities) + 2 * ("text" in turn.modalities),
-        _rounded(turn.loudness, 1),
+        _rounded(turn.loudness_dbfs, 1),
         _rounded(turn.words_per_minute, 0),
         names.flag(turn.flags),
         names.reason(turn.reasons),
@@ -142,7 +142,7 @@ def _window(window: Window, labels: Sequence[str]) -> list[Any]:
         _rounded(window.start, 3),
         _rounded(window.end, 3),
         _emotion(window.emotion, labels),
-        _scaled(window.intensity.value),
+        None if window.intensity is None else _scaled(window.intensity.value),
     ]
 
 

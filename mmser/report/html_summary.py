@@ -1,6 +1,7 @@
 """One sentence, in plain words, that says what a report found; computed, never written by a model."""
 
 from mmser.report.palette import UNCERTAIN
+from mmser.report.shown import clock, strongest
 from mmser.types import CallReport, RoleSummary, TurnReport
 
 _ADJECTIVES = {
@@ -11,13 +12,6 @@ _ADJECTIVES = {
     "sadness": "sad",
     "surprise": "surprised",
 }
-
-
-def clock(seconds: float) -> str:
-    """Return `m:ss` or `h:mm:ss`."""
-    whole = int(seconds)
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
 
 
 def spoken_duration(seconds: float) -> str:
@@ -84,17 +78,13 @@ def _mostly(role: RoleSummary) -> str:
 
 
 def _strongest(turns: list[TurnReport]) -> str:
-    clear = [
-        turn
-        for turn in turns
-        if turn.emotion and turn.intensity and turn.emotion.label not in (None, "neutral")
-    ]
-    if not clear:
+    positions = strongest(turns, 1)
+    if not positions:
         return ""
-    turn = max(clear, key=lambda t: t.intensity.value if t.intensity else 0.0)
+    turn = turns[positions[0]]
     label = turn.emotion.top if turn.emotion else UNCERTAIN
     where = f"at {clock(turn.start)}" if turn.start is not None else f"in turn {turn.id}"
-    return f"was most intense {where} ({label})"
+    return f"stood out most {where} ({label})"
 
 
 def _moves(report: CallReport, role: RoleSummary) -> str:

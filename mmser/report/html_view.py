@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmser.report.html_summary import clock, spoken_duration, summary_sentence
+from mmser.report.html_summary import spoken_duration, summary_sentence
 from mmser.report.palette import UNCERTAIN, style_of
-from mmser.types import CallReport, Conversation, RoleSummary, TurnReport
+from mmser.report.shown import clock, strongest
+from mmser.types import CallReport, Conversation, RoleSummary
 
 MAX_MOMENTS = 4
 MAX_INTERRUPTIONS = 12
@@ -63,6 +64,8 @@ def page_view(
         "has_audio": has_audio,
         "has_text": include_text and any(turn.text for turn in report.turns),
         "text_left_out": not include_text,
+        "num_scored": sum(turn.emotion is not None for turn in report.turns),
+        "no_intensity": sum(turn.emotion is not None and turn.intensity is None for turn in report.turns),
         "untimed": sum(turn.start is None for turn in report.turns),
         "estimated": report.transcript is not None and report.transcript.times == "estimated",
         "letters": [style_of(label).letter for label in (*labels, UNCERTAIN)],
@@ -102,32 +105,22 @@ def _facts(report: CallReport) -> list[tuple[str, str]]:
 
 
 def _moments(report: CallReport, labels: Sequence[str], *, include_text: bool) -> list[dict[str, Any]]:
-    """The strongest turns that carry a clear emotion other than neutral, in order of time."""
-
-    def strength(item: tuple[int, TurnReport]) -> float:
-        turn = item[1]
-        return turn.intensity.value * turn.emotion.confidence if turn.intensity and turn.emotion else 0.0
-
-    clear = [
-        (i, turn)
-        for i, turn in enumerate(report.turns)
-        if turn.emotion is not None
-        and turn.intensity is not None
-        and turn.emotion.label not in (None, "neutral")
-    ]
-    strongest = sorted(sorted(clear, key=strength, reverse=True)[:MAX_MOMENTS])
-    return [
-        {
-            "index": i,
-            "emotion": list(labels).index(turn.emotion.top) if turn.emotion else len(labels),
-            "time": clock(turn.start) if turn.start is not None else f"turn {i + 1}",
-            "who": turn.speaker or ROLE_NAMES[turn.role],
-            "level": turn.intensity.level if turn.intensity else "",
-            "confidence": turn.emotion.confidence if turn.emotion else 0.0,
-            "text": _shortened(turn.text) if include_text and turn.text else None,
-        }
-        for i, turn in strongest
-    ]
+    """The turns whose emotion stands out most, in order of time."""
+    moments = []
+    for i in strongest(report.turns, MAX_MOMENTS):
+        turn = report.turns[i]
+        moments.append(
+            {
+                "index": i,
+                "emotion": list(labels).index(turn.emotion.top) if turn.emotion else len(labels),
+                "time": clock(turn.start) if turn.start is not None else f"turn {i + 1}",
+                "who": turn.speaker or ROLE_NAMES[turn.role],
+                "level": turn.intensity.level if turn.intensity else None,
+                "confidence": turn.emotion.confidence if turn.emotion else 0.0,
+                "text": _shortened(turn.text) if include_text and turn.text else None,
+            }
+        )
+    return moments
 
 
 def _shortened(text: str, limit: int = 180) -> str:

@@ -98,7 +98,9 @@ def _emotion(emotion: Emotion) -> Emotion:
     )
 
 
-def _intensity(intensity: Intensity) -> Intensity:
+def _intensity(intensity: Intensity | None) -> Intensity | None:
+    if intensity is None:
+        return None
     return Intensity(value=probability(intensity.value), level=intensity.level)
 
 

@@ -2,8 +2,10 @@
 
 Each condition on turns (role, emotion, intensity, change, words, part of the call) must hold for the same
 turn; `min_turns` or `consecutive_turns` say how many such turns are needed. Conditions on the call (share,
-mean, interruptions, silence) must hold besides. A withheld turn never matches on emotion, intensity or
-change, nor one on which the model abstains on emotion; their words can match.
+mean, interruptions, silence) must hold besides. A turn that was not scored, such as a withheld one, never
+matches on emotion, intensity or change, and one judged from words alone never on intensity; their words can
+match. A turn on which the model abstains never matches on `emotion` or `at_least`, and in a share it
+counts as uncertain; a mean (`mean_at_least`) is over probabilities, and counts it as it counts any other.
 """
 
 import itertools
@@ -19,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from mmser.errors import RuleError
 from mmser.labels import EMOTIONS, ROLES, Role
 from mmser.report.rule_text import SCOPES, nearest, parse_rule_line
+from mmser.report.timing import call_extent
 from mmser.types import CallReport, RuleMatch, TurnReport
 
 MAX_PATTERN: Final = 200  # characters
@@ -355,14 +358,6 @@ def _in_scope(report: CallReport, low: float, high: float) -> list[TurnReport]:
     if len(timed) < len(turns):
         places = [(i + 0.5) / len(turns) for i in range(len(turns))]
     else:
-        start, end = _extent(report)
+        start, end = call_extent(report)
         places = [min(max((middle - start) / max(end - start, 0.001), 0.0), 0.999_999) for middle in timed]
     return [turn for turn, place in zip(turns, places, strict=True) if low <= place < high]
-
-
-def _extent(report: CallReport) -> tuple[float, float]:
-    if report.part is not None:
-        return report.part[0], report.part[1]
-    if report.recording is not None:
-        return 0.0, report.recording.duration
-    return 0.0, max((turn.end or 0.0 for turn in report.turns), default=0.0)

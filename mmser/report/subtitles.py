@@ -1,4 +1,7 @@
-"""Turns as SRT and WebVTT, each with its role and, where it was scored, its emotion."""
+"""Turns as SRT and WebVTT, each with its role and, where it was scored, its emotion.
+
+WebVTT carries the notice of permitted use as a comment; SRT knows no comments.
+"""
 
 import re
 from collections.abc import Iterator
@@ -23,12 +26,18 @@ def to_srt(report: CallReport) -> str:
 
 def to_webvtt(report: CallReport) -> str:
     """Return the timed turns as WebVTT with the speaker as voice; turns without times are left out."""
-    blocks = ["WEBVTT\n"]
+    blocks = ["WEBVTT\n", _note(report)]
     for turn, start, end in _timed(report):
         voice = _escaped(turn.speaker or turn.role)
         line = f"<v {voice}>{_escaped(_label(turn))}{_escaped(_words(turn))}</v>"
         blocks.append(f"{_clock(start, '.')} --> {_clock(end, '.')}\n{line}\n")
     return "\n".join(blocks)
+
+
+def _note(report: CallReport) -> str:
+    ground = report.policy.agent_reason
+    scored = f"\nAgents were scored on the stated ground: {ground}." if ground is not None else ""
+    return f"NOTE\n{report.policy.notice}{scored}\n"
 
 
 def _timed(report: CallReport) -> Iterator[tuple[TurnReport, int, int]]:

@@ -4,6 +4,7 @@ A turn of more than one window counts by its windows, so that one long turn stil
 weighted by duration; where any turn lacks times, every turn weighs the same and quarters follow their order.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from mmser.labels import ROLES, Role
 from mmser.report.palette import UNCERTAIN
 from mmser.report.timing import to_ms, union
+from mmser.report.turns import NO_INTENSITY
 from mmser.types import Delta, Emotion, Interruption, Quarter, RoleSummary, TurnReport
 
 RESAMPLES: Final = 1000
@@ -40,7 +42,7 @@ class _Pieces:
     quarters: NDArray[np.int64]  # 0–3
     weights: NDArray[np.float64]
     probabilities: NDArray[np.float64]  # (pieces, labels)
-    intensities: NDArray[np.float64]
+    intensities: NDArray[np.float64]  # NaN where there is none
     labels: tuple[str, ...]  # the label of each piece, or "uncertain"
 
 
@@ -138,6 +140,8 @@ def _course(
             f"every turn weighs the same and quarters follow their order: {clock.untimed_reason}"
         )
     quarters = tuple(_quarter(pieces, number, labels, clock) for number in range(4))
+    if np.isnan(pieces.intensities).all():
+        reasons["intensity"] = NO_INTENSITY
     deltas = _deltas(pieces, labels)
     if not deltas:
         reasons["deltas"] = _FEW_TURNS
@@ -150,11 +154,12 @@ def _pieces(
     rows: list[tuple[int, int, float, list[float], float, str]] = []
     for i in positions:
         turn = turns[i]
-        if turn.emotion is None or turn.intensity is None:
+        if turn.emotion is None:
             continue
         parts = turn.windows or (turn,)
         for part in parts:
-            emotion, intensity = part.emotion or turn.emotion, part.intensity or turn.intensity
+            emotion = part.emotion or turn.emotion
+            intensity = math.nan if part.intensity is None else part.intensity.value
             quarter, weight = 4 * i // len(turns), 1 / len(parts)
             if clock.timed:
                 start = to_ms(part.start if part.start is not None else turn.start or 0.0)
@@ -162,7 +167,7 @@ def _pieces(
                 quarter, weight = _quarter_of((start + end) / 2, clock), float(max(end - start, 1))
             label = emotion.label or UNCERTAIN
             row = [emotion.probabilities.get(name, 0.0) for name in labels]
-            rows.append((i, quarter, weight, row, intensity.value, label))
+            rows.append((i, quarter, weight, row, intensity, label))
     return _Pieces(
         turns=np.array([row[0] for row in rows], np.int64),
         quarters=np.array([row[1] for row in rows], np.int64),
@@ -204,8 +209,16 @@ def _quarter(pieces: _Pieces, number: int, labels: Sequence[str], clock: CallClo
         end=end,
         num_turns=len(set(pieces.turns[here].tolist())),
         probabilities={name: round(float(mean), 4) for name, mean in zip(labels, means, strict=True)},
-        intensity=round(float(weights @ pieces.intensities[here] / weights.sum()), 4),
+        intensity=_mean_intensity(weights, pieces.intensities[here]),
     )
+
+
+def _mean_intensity(weights: NDArray[np.float64], intensities: NDArray[np.float64]) -> float | None:
+    """Return the mean of (pieces,) intensities over those that have one."""
+    known = ~np.isnan(intensities)
+    if not known.any():
+        return None
+    return round(float(weights[known] @ intensities[known] / weights[known].sum()), 4)
 
 
 def _deltas(pieces: _Pieces, labels: Sequence[str]) -> tuple[Delta, ...]:

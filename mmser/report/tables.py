@@ -15,12 +15,17 @@ _RUNS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"
 def turn_rows(report: CallReport) -> Iterator[dict[str, Any]]:
     """Yield one flat row per turn: plain text, numbers, booleans, and None where something is missing.
 
-    Times are in seconds, probabilities (`p_<label>`) and intensity in [0, 1], loudness in dBFS. `reason` says
-    why a turn has no emotion.
+    Times are in seconds, probabilities (`p_<label>`) and intensity in [0, 1]. `reason` says why a turn
+    has no emotion.
     """
     recording = report.recording.id if report.recording is not None else None
     for turn in report.turns:
         yield {"recording": recording} | _row(turn, report.model.labels)
+
+
+def turn_columns(report: CallReport) -> tuple[str, ...]:
+    """Return the names of the columns, which hold for a call without turns too."""
+    return ("recording", *_row(_EMPTY_TURN, report.model.labels))
 
 
 def _row(turn: TurnReport, labels: tuple[str, ...]) -> dict[str, Any]:
@@ -44,7 +49,7 @@ def _row(turn: TurnReport, labels: tuple[str, ...]) -> dict[str, Any]:
         "shifted": change.shifted if change else None,
         "direction": change.direction if change else None,
         "modalities": "+".join(turn.modalities) or None,
-        "loudness": turn.loudness,
+        "loudness_dbfs": turn.loudness_dbfs,
         "words_per_minute": turn.words_per_minute,
         "flags": "+".join(turn.flags) or None,
         "reason": turn.reasons.get("emotion"),
@@ -62,7 +67,7 @@ def to_csv(report: CallReport) -> str:
 
     Text that a spreadsheet would run as a formula gets a leading apostrophe; numbers stay numbers.
     """
-    columns = ("recording", *_row(_EMPTY_TURN, report.model.labels))
+    columns = turn_columns(report)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")  # with "\n", a "\r" in a cell would go unquoted
     writer.writerow([_cell(column) for column in columns])
@@ -102,7 +107,7 @@ _EMPTY_TURN: Final = TurnReport(
     audio_only=None,
     text_only=None,
     windows=(),
-    loudness=None,
+    loudness_dbfs=None,
     words_per_minute=None,
     flags=(),
     reasons={},

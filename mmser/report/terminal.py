@@ -13,6 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mmser.report.palette import UNCERTAIN, style_of
+from mmser.report.shown import clock, strongest
+from mmser.report.timing import call_extent
 from mmser.types import CallReport, ChangePoint, Emotion, RoleSummary, TurnReport
 
 MAX_MOMENTS: Final = 5
@@ -67,15 +69,6 @@ def _heading(console: Console, title: str) -> None:
     _print(console, Text(title, "bold"))
 
 
-def clock(seconds: float | None) -> str:
-    """Return a time as m:ss or h:mm:ss; "–" for None."""
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
 def _title(report: CallReport) -> Text:
     name = report.recording.path or report.recording.id if report.recording is not None else None
     if name is None and report.transcript is not None:
@@ -121,7 +114,7 @@ def _slices(report: CallReport, role: str, columns: int) -> list[str | None]:
     """Return the emotion that fills most of each of `columns` slices; None where the role is silent."""
     turns = [(i, t) for i, t in enumerate(report.turns) if t.role == role and t.emotion is not None]
     timed = all(turn.start is not None and turn.end is not None for turn in report.turns)
-    start, end = _extent(report) if timed else (0.0, float(len(report.turns)))
+    start, end = call_extent(report) if timed else (0.0, float(len(report.turns)))
     scale = columns / max(end - start, 1e-9)
     filled: list[dict[str, float]] = [{} for _ in range(columns)]
     for position, turn in turns:
@@ -143,14 +136,6 @@ def _stretches(turn: TurnReport, position: int, *, timed: bool) -> list[tuple[fl
     return [(a, b, e) for a, b, e in windows] or [(turn.start, turn.end, turn.emotion)]
 
 
-def _extent(report: CallReport) -> tuple[float, float]:
-    if report.part is not None:
-        return report.part[0], report.part[1]
-    if report.recording is not None:
-        return 0.0, report.recording.duration
-    return 0.0, max((turn.end or 0.0 for turn in report.turns), default=1.0)
-
-
 def _legend(report: CallReport) -> Text:
     said = {turn.emotion.label or UNCERTAIN for turn in report.turns if turn.emotion is not None}
     legend = Text(" " * 9)
@@ -163,38 +148,24 @@ def _legend(report: CallReport) -> Text:
 
 
 def _moments(console: Console, report: CallReport) -> None:
-    """Print the turns that are most intense and not neutral, in order of time."""
-    scored = [
-        turn
-        for turn in report.turns
-        if turn.emotion is not None
-        and turn.intensity is not None
-        and turn.emotion.label not in (None, "neutral")
-    ]
-    strongest = sorted(scored, key=_strength, reverse=True)[:MAX_MOMENTS]
-    if not strongest:
+    """Print the turns whose emotion stands out most, in order of time."""
+    positions = strongest(report.turns, MAX_MOMENTS)
+    if not positions:
         return
     _heading(console, "Strongest moments")
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), expand=False)
     for column in range(4):
         table.add_column(no_wrap=column < 3)
     table.add_column(overflow="fold", ratio=1)
-    kept = {turn.id for turn in strongest}
-    for turn in (turn for turn in report.turns if turn.id in kept):
-        if turn.emotion is None or turn.intensity is None:
+    for turn in (report.turns[position] for position in positions):
+        if turn.emotion is None:
             continue
         style = style_of(turn.emotion.top)
         said = Text(f"{style.letter} {plain(turn.emotion.label)} {turn.emotion.confidence:.0%}", "bold")
-        strength = f"{turn.intensity.level} {turn.intensity.value:.2f}"
+        strength = "" if turn.intensity is None else f"{turn.intensity.level} {turn.intensity.value:.2f}"
         words = Text(f"“{plain(turn.text, 160)}”" if turn.text else "(no words)")
         table.add_row(clock(turn.start), turn.role, said, strength, words)
     console.print(table, highlight=False)
-
-
-def _strength(turn: TurnReport) -> float:
-    if turn.intensity is None or turn.emotion is None:
-        return 0.0
-    return turn.intensity.value * turn.emotion.confidence
 
 
 def _changes(console: Console, points: Sequence[ChangePoint]) -> None:

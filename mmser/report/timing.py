@@ -9,14 +9,14 @@ the other's turn; a speaker who goes on within 0.3 s of their own last turn (the
 involves a system voice; turns whose times are estimated.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmser.types import Interruption, Seconds, Turn
+from mmser.types import CallReport, Interruption, Seconds, Turn
 
 Milliseconds = NDArray[np.int64]  # (turns,) or (spans,)
 
@@ -26,11 +26,13 @@ BACK_CHANNEL_MS: Final = 700
 RESUME_MS: Final = 300
 
 
-def speaker_of(turn: Turn) -> Hashable:
-    """Return who speaks: the name where there is one, else the channel, else the role."""
-    if turn.speaker is not None:
-        return turn.speaker
-    return turn.channel if turn.channel is not None else (turn.role,)
+def call_extent(report: CallReport) -> tuple[Seconds, Seconds]:
+    """Return where the analysed call begins and ends: its part, else the recording, else its last turn."""
+    if report.part is not None:
+        return report.part[0], report.part[1]
+    if report.recording is not None:
+        return 0.0, report.recording.duration
+    return 0.0, max((turn.end or 0.0 for turn in report.turns), default=0.0)
 
 
 def to_ms(seconds: Seconds) -> int:
@@ -94,7 +96,7 @@ def overlap_total(starts: Milliseconds, ends: Milliseconds, speakers: NDArray[np
 class _Floor:
     """The latest-ending turn so far of one speaker."""
 
-    speaker: Hashable
+    speaker: str
     end: int
     turn: Turn
 
@@ -111,12 +113,12 @@ def find_interruptions(turns: Sequence[Turn]) -> tuple[Interruption, ...]:
     ]
     timed.sort(key=lambda item: item[:2])
     found: list[Interruption] = []
-    last_end: dict[Hashable, int] = {}
+    last_end: dict[str, int] = {}
     first: _Floor | None = None  # latest end of all, and of all speakers but that one: enough to find, for
     second: _Floor | None = None  # any speaker, whether somebody else still holds the floor
     waiting: list[tuple[int, int, Turn]] = []  # began at this very time: none of them interrupts another
     for position, (start, end, turn) in enumerate(timed):
-        speaker = speaker_of(turn)
+        speaker = turn.speaker_key
         floor = first if first is None or first.speaker != speaker else second
         resumes = speaker in last_end and last_end[speaker] >= start - RESUME_MS
         if floor is not None and not resumes and _interrupts(start, end, floor.end):
@@ -125,7 +127,7 @@ def find_interruptions(turns: Sequence[Turn]) -> tuple[Interruption, ...]:
         if position + 1 < len(timed) and timed[position + 1][0] == start:
             continue
         for _, other_end, other in waiting:
-            key = speaker_of(other)
+            key = other.speaker_key
             last_end[key] = max(other_end, last_end.get(key, other_end))
             first, second = _hold(first, second, _Floor(speaker=key, end=other_end, turn=other))
         waiting.clear()

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from mmser.report.changes import NOTHING_BEFORE
 from mmser.report.policy import is_withheld
 from mmser.report.rounding import decimals
 from mmser.report.timing import to_ms
@@ -13,6 +14,8 @@ MIN_RATE_MS: Final = 500  # a rate over less says nothing
 # Languages written without spaces: their words cannot be counted from text.
 UNSPACED: Final = ("zh", "yue", "ja", "th", "lo", "km", "my")
 ESTIMATED: Final = "times_estimated"
+
+NO_INTENSITY: Final = "judged from sound, and none was used"
 
 _SCORES: Final = ("emotion", "intensity", "change", "audio_only", "text_only")
 
@@ -61,7 +64,7 @@ def turn_report(
         audio_only=prediction.audio_only if prediction else None,
         text_only=prediction.text_only if prediction else None,
         windows=prediction.windows if prediction else (),
-        loudness=level,
+        loudness_dbfs=level,
         words_per_minute=rate,
         flags=turn.flags,
         reasons=reasons,
@@ -93,8 +96,10 @@ def _no_score_reasons(turn: Turn, withheld: str | None, unscored: Mapping[str, s
 
 def _score_reasons(prediction: Prediction) -> dict[str, str]:
     reasons = {}
+    if prediction.intensity is None:
+        reasons["intensity"] = NO_INTENSITY
     if prediction.change is None:
-        reasons["change"] = "no earlier turn of this speaker to compare with"
+        reasons["change"] = NOTHING_BEFORE
     if prediction.audio_only is None:
         reasons["audio_only"] = "no sound was used"
     if prediction.text_only is None:
@@ -109,11 +114,13 @@ def _loudness(
     if level is not None and not math.isnan(level) and level > -math.inf:
         return decimals(level, 2)
     if not has_recording:
-        reasons["loudness"] = "no recording"
+        reasons["loudness_dbfs"] = "no recording"
     elif turn.start is None or turn.end is None:
-        reasons["loudness"] = "no times"
+        reasons["loudness_dbfs"] = "no times"
     else:
-        reasons["loudness"] = "digital silence, or no sound here" if turn.id in loudness else "not measured"
+        reasons["loudness_dbfs"] = (
+            "digital silence, or no sound here" if turn.id in loudness else "not measured"
+        )
     return None
 
 

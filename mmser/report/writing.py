@@ -6,14 +6,14 @@ import functools
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mmser.errors import OutputError
 
 
-def write_outputs(files: Mapping[Path, bytes | str], *, overwrite: bool) -> None:
-    """Write `files`, creating missing folders.
+def write_outputs(files: Mapping[Path, bytes | str], *, overwrite: bool, stale: Sequence[Path] = ()) -> None:
+    """Write `files`, creating missing folders, and remove `stale` ones.
 
     Each file is first written in full under a temporary name in its folder and flushed to the disk; only when
     all of them are there do they take their names. After a failure no new file and no new folder is left, and
@@ -22,6 +22,7 @@ def write_outputs(files: Mapping[Path, bytes | str], *, overwrite: bool) -> None
     Args:
         files: Path → content; text is written as UTF-8.
         overwrite: Whether existing files may be replaced.
+        stale: Files to remove once all the new ones have their names; those that are none are left alone.
 
     Raises:
         OutputError: if a file exists and `overwrite` is false, if a folder cannot be created, or if the disk
@@ -36,6 +37,7 @@ def write_outputs(files: Mapping[Path, bytes | str], *, overwrite: bool) -> None
             temporary.append(_hidden(path, "tmp"))
             _write_whole(temporary[-1], content)
         backups = [_take_name(name, path, undo) for name, path in zip(temporary, files, strict=True)]
+        backups += [_set_aside(path, undo) for path in stale if path.is_file() or path.is_symlink()]
     except BaseException as error:  # an interrupt too leaves nothing behind
         for name in temporary:
             name.unlink(missing_ok=True)
@@ -106,10 +108,15 @@ def _take_name(name: Path, path: Path, undo: list[Callable[[], None]]) -> Path |
         name.replace(path)
         undo.append(functools.partial(path.unlink, missing_ok=True))
         return None
+    backup = _set_aside(path, undo)
+    name.replace(path)
+    return backup
+
+
+def _set_aside(path: Path, undo: list[Callable[[], None]]) -> Path:
     backup = _hidden(path, "old")
     path.replace(backup)
     undo.append(functools.partial(_put_back, backup, path))
-    name.replace(path)
     return backup
 
 

@@ -29,6 +29,7 @@ def test_every_file_is_written_and_nothing_else(written: Path):
         "transcript.json",
         "turns.csv",
         "turns.jsonl",
+        "turns.parquet",
         "turns.srt",
         "turns.vtt",
     ]
@@ -59,7 +60,7 @@ def test_agents_are_withheld_in_json_csv_jsonl_and_aws(written: Path):
     agents = [turn for turn in report["turns"] if turn["role"] == "agent"]
     assert len(agents) == 2
     for turn in agents:
-        for name in ("emotion", "intensity", "change", "audio_only", "text_only", "loudness"):
+        for name in ("emotion", "intensity", "change", "audio_only", "text_only", "loudness_dbfs"):
             assert turn[name] is None, name
         assert turn["windows"] == [] and "withheld" in turn["reasons"]["emotion"]
     with (written / "turns.csv").open(encoding="utf-8", newline="") as file:

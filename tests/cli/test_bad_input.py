@@ -128,7 +128,7 @@ def test_a_rate_of_192_khz(attempt):
     assert ran.code == 0
     (turn,) = from_json(ran.out).turns
     assert turn.modalities == ("audio", "text")
-    assert turn.loudness == pytest.approx(-23.0, abs=0.2)
+    assert turn.loudness_dbfs == pytest.approx(-23.0, abs=0.2)
 
 
 def test_seven_channels(attempt):
@@ -450,3 +450,30 @@ def test_asked_to_end_it_ends_with_143_and_leaves_nothing(call, model: str, tmp_
     assert ran.returncode == 128 + signal.SIGTERM
     assert "mmser: error: terminated" in ran.stderr and "Traceback" not in ran.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_full_folder_for_temporary_files_is_told(mmser, call, model: str, monkeypatch):
+    import errno
+    import os
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+    monkeypatch.setattr("mmser.calls.detect_language", full)
+    ran = mmser("analyze", "--transcript", call[1], "--model", model)
+    assert ran.code == 1 and "temporary files" in ran.error and "TMPDIR" in ran.error
+
+
+def test_closed_streams_are_no_bug(call, model: str, tmp_path: Path):
+    import subprocess
+    import sys
+
+    base = f"{sys.executable} -m mmser analyze --transcript {call[1]} --model {model}"
+    ran = subprocess.run(
+        ["sh", "-c", f"{base} --json 2>&- && {base} -o {tmp_path / 'out'} >&-"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert from_json(ran.stdout).turns and (tmp_path / "out" / "report.html").is_file()

@@ -33,13 +33,14 @@ def test_json_holds_every_clip_and_the_notice(mmser, clips, model: str):
     for clip in document["clips"]:
         assert clip["modalities"] == ["audio", "text"]
         assert sum(clip["emotion"]["probabilities"].values()) == pytest.approx(1, abs=1e-3)
-    assert "AI Act" in ran.err
+        assert "AI Act" in clip["notice"]
 
 
 def test_csv_has_a_row_for_each_clip(mmser, clips, model: str):
     ran = mmser("predict", *clips, "--format", "csv", "--quiet", "--model", model)
     rows = list(csv.DictReader(io.StringIO(ran.out)))
-    assert len(rows) == 2 and ran.err == ""
+    assert len(rows) == 2 and ran.out.count("\r\n") == 3
+    assert "AI Act" in ran.err and len(ran.err.splitlines()) == 1  # quiet, but never without the notice
     assert all(row["modalities"] == "audio" and 0 <= float(row["anger"]) <= 1 for row in rows)
 
 
@@ -47,7 +48,8 @@ def test_the_table_names_each_clip(mmser, clips, model: str):
     ran = mmser("predict", *clips, "--model", model)
     head, _, *rows = ran.out.splitlines()
     assert head.split()[:3] == ["clip", "emotion", "confidence"]
-    assert [row.split()[0] for row in rows] == ["one.wav", "two.wav"]
+    assert [row.split()[0] for row in rows[:2]] == ["one.wav", "two.wav"]
+    assert "AI Act" in rows[-1]
 
 
 def test_a_failed_clip_fails_the_command_but_not_the_others(mmser, clips, model: str, tmp_path: Path):
@@ -70,9 +72,13 @@ def test_words_alone_are_judged_and_what_is_missing_says_why(mmser, model: str):
     one, two = json.loads(ran.out)["clips"]
     assert (one["clip"], two["clip"]) == ("text 1", "text 2")
     assert one["modalities"] == ["text"] and one["emotion"] and one["text_only"]
-    for field in ("duration", "channel", "loudness", "audio_only"):
+    for field in ("duration", "channel", "loudness_dbfs", "audio_only"):
         assert one[field] is None and one["reasons"][field] == "there is no recording"
+    assert one["intensity"] is None
+    assert one["reasons"]["intensity"] == "judged from sound, and none was used"
     assert one["emotion"] != two["emotion"]
+    table = mmser("predict", *texts, "--model", model)
+    assert table.code == 0 and "text 1" in table.out
 
 
 def test_an_unread_language_alone_has_a_reason_instead_of_an_answer(mmser, model: str):

@@ -79,7 +79,7 @@ def turn(number: int, start: float | None, end: float | None, **fields: object) 
         audio_only=None,
         text_only=None,
         windows=(),
-        loudness=None,
+        loudness_dbfs=None,
         words_per_minute=None,
         flags=(),
         reasons={},
@@ -100,7 +100,7 @@ def withheld(
         speaker="Agent" if role == "agent" else "Speaker 2",
         channel=0,
         text=text,
-        loudness=-24.5,
+        loudness_dbfs=-24.5,
         words_per_minute=150.0 if text else None,
         reasons=dict.fromkeys(names, WITHHELD),
     )
@@ -131,7 +131,11 @@ def scored(
         reasons["text_only"] = "no words"
     heard = start is not None
     if not heard:
-        reasons |= {"audio_only": "no recording", "loudness": "no recording", "words_per_minute": NO_TIMES}
+        reasons |= {
+            "audio_only": "no recording",
+            "loudness_dbfs": "no recording",
+            "words_per_minute": NO_TIMES,
+        }
     return turn(
         number,
         start,
@@ -143,7 +147,7 @@ def scored(
         modalities=("audio",) * heard + ("text",) * bool(text),
         audio_only=emotion(label, round(min(0.97, confidence + 0.05), 4)) if heard else None,
         text_only=by_text,
-        loudness=-22.1 if heard else None,
+        loudness_dbfs=-22.1 if heard else None,
         words_per_minute=168.0 if text and heard else None,
         reasons=reasons,
     )

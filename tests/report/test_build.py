@@ -73,9 +73,85 @@ def test_change_points_inside_a_long_turn_need_a_shift_and_a_new_top_emotion():
         turns=turns, predictions=[prediction("t1", "anger", 0.5, windows=windows)], duration=80
     )
     assert [(p.time, p.before, p.after) for p in report.change_points] == [(20.0, "neutral", "anger")]
+    settled = [window.change for window in report.turns[0].windows]
+    assert [change and (change.shifted, change.direction) for change in settled] == [
+        None,
+        (True, "worse"),
+        (False, None),
+        (False, None),
+    ]
     shares = customer(report).shares  # the long turn counts by its windows
     assert (shares["neutral"], shares["anger"], shares["sadness"]) == (0.25, 0.5, 0.25)
     assert [quarter.num_turns for quarter in customer(report).quarters] == [1, 1, 1, 1]
+
+
+def moved(before, after, *, shifted=True, direction="worse"):
+    """Two turns of one customer, where the model says so and so of the second's change."""
+    said = prediction("t1", after, 0.8, before=before)
+    change = Change(
+        probability=0.9 if shifted else 0.1, shifted=shifted, direction=direction if shifted else None
+    )
+    predictions = [prediction("t0", before, 0.8), dataclasses.replace(said, change=change)]
+    return customer_call([(0, 5), (6, 9)], [before, after], predictions=predictions)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said", "direction"),
+    [
+        ("neutral", "anger", "better", "worse"),  # the table of valence has the word
+        ("anger", "sadness", "better", "lateral"),
+        ("anger", "happiness", "worse", "better"),
+        ("surprise", "anger", "worse", "worse"),  # surprise has no valence: the model has the word
+        ("neutral", "surprise", "better", "better"),
+    ],
+)
+def test_turns_and_change_points_agree_on_a_direction_that_fits_the_emotions(before, after, said, direction):
+    report = moved(before, after, direction=said)
+    (point,) = report.change_points
+    assert (point.before, point.after, point.direction) == (before, after, direction)
+    assert report.turns[1].change.direction == direction and report.turns[1].change.shifted
+
+
+def test_a_shift_from_an_emotion_to_itself_is_none():
+    report = moved("anger", "anger")
+    assert report.change_points == ()
+    assert report.turns[1].change == Change(probability=0.9, shifted=False, direction=None)
+
+
+def test_another_emotion_without_a_probable_shift_is_no_change_point():
+    assert moved("neutral", "anger", shifted=False).change_points == ()
+
+
+def test_a_change_against_a_turn_that_the_report_does_not_hold_is_left_out():
+    report = customer_call(
+        [(0, 5)], ["anger"], predictions=[prediction("t0", "anger", 0.8, before="neutral")]
+    )
+    assert report.change_points == () and report.turns[0].change is None
+    assert "no earlier" in report.turns[0].reasons["change"]
+
+
+def test_words_alone_have_no_intensity_and_say_why():
+    silent = [
+        dataclasses.replace(one, intensity=None, modalities=("text",), audio_only=None)
+        for one in example_predictions()
+    ]
+    report = example_report(recording=None, loudness={}, duration=None, predictions=silent)
+    scored = [turn for turn in report.turns if turn.emotion]
+    assert scored and all(turn.intensity is None for turn in scored)
+    assert {turn.reasons["intensity"] for turn in scored} == {"judged from sound, and none was used"}
+    summary = customer(report)
+    assert summary.shares and summary.reasons["intensity"] == "judged from sound, and none was used"
+    assert all(quarter.intensity is None for quarter in summary.quarters)
+    assert any(quarter.probabilities for quarter in summary.quarters)
+
+
+def test_a_quarter_s_intensity_is_the_mean_over_the_turns_that_have_one():
+    predictions = [
+        prediction("t0", "anger", 0.8, 0.9),
+        dataclasses.replace(prediction("t1", "anger", 0.8), intensity=None),
+    ]
+    report = customer_call([(0, 5), (6, 9)], ["anger"] * 2, predictions=predictions, duration=100.0)
+    assert customer(report).quarters[0].intensity == 0.9
 
 
 def test_shares_are_of_scored_talk_time_with_abstained_turns_uncertain():
@@ -175,11 +251,11 @@ def test_a_part_counts_from_its_own_start():
 
 def test_silence_is_told_as_such_and_never_as_a_number():
     report = example_report(loudness={"t1": None, "t2": -math.inf, "t3": -12.345678})
-    assert report.turns[0].loudness is None
-    assert report.turns[1].loudness is None
-    assert "silence" in report.turns[1].reasons["loudness"]
-    assert report.turns[2].loudness == -12.35
-    assert report.turns[3].reasons["loudness"] == "not measured"
+    assert report.turns[0].loudness_dbfs is None
+    assert report.turns[1].loudness_dbfs is None
+    assert "silence" in report.turns[1].reasons["loudness_dbfs"]
+    assert report.turns[2].loudness_dbfs == -12.35
+    assert report.turns[3].reasons["loudness_dbfs"] == "not measured"
 
 
 def test_numbers_that_are_not_finite_are_refused():

@@ -85,3 +85,9 @@ def test_what_is_not_known_is_absent():
     assert "TotalConversationDurationMillis" not in export["ConversationCharacteristics"]
     assert "NonTalkTime" not in export["ConversationCharacteristics"]
     assert all("LoudnessScores" not in turn for turn in export["Transcript"])
+
+
+def test_the_notice_and_the_ground_travel_with_the_export():
+    assert to_call_analytics(example_report())["MmserPolicy"]["AgentReason"] is None
+    policy = to_call_analytics(example_report(agent_reason="medical"))["MmserPolicy"]
+    assert policy["AgentReason"] == "medical" and "not tell what anybody feels" in policy["Notice"]

@@ -17,8 +17,9 @@ from mmser.labels import EMOTIONS
 from mmser.report.html import STYLE_SHEETS, render_html
 from mmser.report.html_data import visible
 from mmser.report.html_style import contrast, ink_on
-from mmser.report.html_summary import clock, spoken_duration, summary_sentence
+from mmser.report.html_summary import spoken_duration, summary_sentence
 from mmser.report.palette import PALETTE
+from mmser.report.shown import clock
 from mmser.types import Policy
 
 NASTY = (
@@ -318,3 +319,14 @@ def test_text_meets_wcag_aa_contrast(dark):
 def test_the_report_imports_no_torch():
     code = "import sys, mmser.report.html; assert 'torch' not in sys.modules, 'torch'"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_words_alone_are_drawn_without_an_intensity():
+    silent = [
+        replace(one, intensity=None, modalities=("text",), audio_only=None) for one in example_predictions()
+    ]
+    html = render_html(example_report(recording=None, loudness={}, duration=None, predictions=silent))
+    page = Page(html)
+    assert all(row[7] is None for row in page.island()["turns"])
+    assert "all bars have one height" in html and "stood out most" in html
+    assert "high intensity" not in html and "None intensity" not in html

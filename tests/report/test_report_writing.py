@@ -79,3 +79,26 @@ def test_a_rename_that_fails_brings_back_what_stood_there(tmp_path, monkeypatch)
         write_outputs({tmp_path / "a": "new", tmp_path / "n/c": "new", tmp_path / "b": "new"}, overwrite=True)
     assert everything(tmp_path) == ["a"]
     assert (tmp_path / "a").read_text() == "old"
+
+
+def test_stale_files_go_once_the_new_ones_stand_and_come_back_after_a_failure(tmp_path, monkeypatch):
+    (tmp_path / "a").write_text("old")
+    (tmp_path / "stale").write_text("stale")
+    (tmp_path / "folder").mkdir()
+    with monkeypatch.context() as patch:
+        replace = Path.replace
+
+        def no_backup(self, target):
+            if self.name == "stale":
+                raise PermissionError(13, "Permission denied", str(self), None, str(target))
+            return replace(self, target)
+
+        patch.setattr(Path, "replace", no_backup)
+        with pytest.raises(OutputError, match="stale: cannot be written"):
+            write_outputs({tmp_path / "a": "new"}, overwrite=True, stale=[tmp_path / "stale"])
+    assert everything(tmp_path) == ["a", "folder", "stale"]
+    assert (tmp_path / "a").read_text() == "old"
+    stale = [tmp_path / "stale", tmp_path / "folder", tmp_path / "missing"]
+    write_outputs({tmp_path / "a": "new"}, overwrite=True, stale=stale)
+    assert everything(tmp_path) == ["a", "folder"]
+    assert (tmp_path / "a").read_text() == "new"

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -165,3 +166,16 @@ def test_the_model_decides_which_emotions_there_are():
     with pytest.raises(RuleError):
         parse_rule("boredom >= 0.5", MODEL.labels)
     assert len(example_turns()) > len(example_predictions())
+
+
+def test_a_turn_on_which_the_model_abstains_counts_in_a_mean_but_has_no_label():
+    unsure = [prediction("t2", "anger", 0.39)]
+    turns = [turn for turn in example_turns() if turn.id == "t2"]
+    given = {"turns": turns, "predictions": unsure}
+    assert matches("customer anger", "customer anger >= 0.1", "customer anger share >= 0.01", **given) == {}
+    assert list(matches("customer anger mean >= 0.3", **given)) == ["customer anger mean >= 0.3"]
+
+
+def test_words_alone_never_match_on_intensity():
+    silent = [dataclasses.replace(one, intensity=None) for one in example_predictions()]
+    assert matches("intensity >= 0", predictions=silent) == {}

@@ -4,6 +4,7 @@ import webvtt
 from examples import LINES, example_report, example_turns
 
 from mmser.report.subtitles import to_srt, to_webvtt
+from mmser.transcripts import read_transcript
 from mmser.types import Turn
 
 
@@ -18,6 +19,14 @@ def test_webvtt_has_each_turn_with_voice_role_and_emotion():
     assert captions[7].text == f"[customer: anger] {LINES[7][3]}"
     assert captions[0].text == f"[agent] {LINES[0][3]}"
     assert captions[9].text == "[customer: uncertain] Mhm."
+
+
+def test_webvtt_carries_the_notice_and_the_ground_as_a_comment():
+    assert "NOTE\nThis report describes perceived" in to_webvtt(example_report())
+    text = to_webvtt(example_report(agent_reason="medical"))
+    assert "stated ground: medical" in text
+    assert len(list(webvtt.from_buffer(io.StringIO(text)))) == len(LINES)
+    assert len(read_transcript(text.encode()).turns) == len(LINES)
 
 
 def test_srt_numbers_its_blocks():

@@ -1,11 +1,13 @@
+import dataclasses
 import io
 import re
 
 import pytest
-from examples import LINES, example_report, prediction
+from examples import LINES, example_predictions, example_report, prediction
 from rich.console import Console
 
 from mmser.report.rules import parse_rule
+from mmser.report.shown import strongest
 from mmser.report.terminal import plain, render_terminal
 from mmser.types import Turn
 
@@ -53,6 +55,29 @@ def test_agents_have_no_course_and_the_reason_stands_there():
     lines = shown(example_report(), 140).splitlines()
     agent = next(line for line in lines if line.startswith("agent  "))
     assert "withheld: agents' emotions are not inferred" in agent
+
+
+def without_sound():
+    silent = [
+        dataclasses.replace(one, intensity=None, modalities=("text",), audio_only=None)
+        for one in example_predictions()
+    ]
+    return example_report(recording=None, loudness={}, duration=None, predictions=silent)
+
+
+def test_words_alone_have_moments_by_confidence_and_no_invented_intensity():
+    text = shown(without_sound(), 140)
+    moments = text.split("Strongest moments")[1].split("Change points")[0]
+    assert LINES[7][3] in moments and "86%" in moments
+    assert not re.search("(low|medium|high) 0", moments)
+
+
+def test_turns_with_an_intensity_come_before_those_without():
+    loud, quiet = (prediction("t2", "anger", 0.5, 0.1), prediction("t4", "anger", 0.9))
+    predictions = [loud, dataclasses.replace(quiet, intensity=None), *example_predictions()[2:]]
+    turns = example_report(predictions=predictions).turns
+    assert strongest(turns, 99)[:2] == [1, 3]
+    assert 3 not in strongest(turns, 5)
 
 
 def test_text_cannot_draw_on_the_terminal():

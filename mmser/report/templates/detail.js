@@ -95,7 +95,7 @@ function factLines(turn) {
   add('Used', seen ? ['sound', 'words'].filter((_, k) => seen & (k + 1)).join(' and ') : null, reasons.modalities || reasons.emotion);
   add('Intensity', turn[INTENSITY] ? `${(turn[INTENSITY][0] / SCALE).toFixed(2)} ${data.levels[turn[INTENSITY][1]]}` : null, reasons.intensity);
   add('Shift', change ? `${percent(change[0])}${change[1] ? `, ${change[2] < 0 ? 'no direction' : data.directions[change[2]]}` : ''}` : null, reasons.change);
-  add('Loudness', turn[LOUDNESS] === null ? null : `${turn[LOUDNESS].toFixed(1).replace('-', '−')} dBFS`, reasons.loudness);
+  add('Loudness', turn[LOUDNESS] === null ? null : `${turn[LOUDNESS].toFixed(1).replace('-', '−')} dBFS`, reasons.loudness_dbfs);
   add('Words per minute', turn[SPEED] === null ? null : String(turn[SPEED]), reasons.words_per_minute);
   if (flagsOf(turn).length) add('Flags', flagsOf(turn).map((flag) => flag.replaceAll('_', ' ')).join(', '));
   return list;
@@ -105,7 +105,8 @@ function windowList(turn) {
   const list = make('ol', 'windows');
   for (const [start, end, emotion, strength] of turn[WINDOWS]) {
     const item = make('li');
-    item.append(make('span', 'num', start === null ? 'part' : `${clock(start)}–${clock(end)}`), ' ', chip(shownEmotion(emotion)), make('span', 'quiet', ` ${(strength / SCALE).toFixed(2)}`));
+    item.append(make('span', 'num', start === null ? 'part' : `${clock(start)}–${clock(end)}`), ' ', chip(shownEmotion(emotion)));
+    if (strength !== null) item.append(make('span', 'quiet', ` ${(strength / SCALE).toFixed(2)}`));
     list.append(item);
   }
   return list;

@@ -1,7 +1,7 @@
 // One lane per role: intensity as height over the waveform, the emotion as a lettered ribbon below.
 // Only what lies in view is drawn, and beyond MAX_BLOCKS turns it is drawn in bins: ten hours cost what ten minutes do.
 const MAX_BLOCKS = 700, BIN = 6, SHIFT_SPACE = 16, PLOT = 92, LOW_PLOT = 40, RIBBON = 18, TOP = 16, MAX_PIXELS = 8e6;
-const CLICK_REACH = 6;
+const CLICK_REACH = 6, UNKNOWN_HEIGHT = 0.5; // of a turn judged from words alone, which has no intensity
 
 const view = { zoom: 1, from: data.span[0], to: data.span[1], width: 900 };
 const length = Math.max(data.span[1] - data.span[0], 1e-6);
@@ -169,7 +169,7 @@ function drawTurn(lane, i, svg) {
   } else {
     const windows = turn[WINDOWS].filter((w) => w[0] !== null && w[1] !== null);
     if (windows.length > 1) for (const w of windows) drawBlock(lane, group, w[0], w[1], w[2], w[3]);
-    else drawBlock(lane, group, startOf(i), endOf(i), emotion, turn[INTENSITY] ? turn[INTENSITY][0] : 0);
+    else drawBlock(lane, group, startOf(i), endOf(i), emotion, turn[INTENSITY] ? turn[INTENSITY][0] : null);
     draw('title', {}, group).textContent = `${timeOf(i)} ${speakerOf(turn)}: ${nameOf(shownEmotion(emotion))}`;
   }
   if (i === selection.index) draw('rect', { class: 'selected', x, width, y: TOP - 1, height: lane.plot + RIBBON + 1 }, svg);
@@ -179,7 +179,7 @@ function drawBlock(lane, group, start, end, emotion, intensity) {
   const shown = shownEmotion(emotion);
   const x = Math.max(-2, toX(start));
   const width = Math.max(1.5, Math.min(view.width + 2, toX(end)) - x - 0.8);
-  const height = Math.max(3, (intensity / SCALE) * (lane.plot - 2));
+  const height = Math.max(3, (intensity === null ? UNKNOWN_HEIGHT : intensity / SCALE) * (lane.plot - 2));
   const bar = { class: `bar f${shown}`, x, width, y: TOP + lane.plot - height, height };
   if (shown !== UNCERTAIN) bar['fill-opacity'] = (0.2 + 0.8 * confidence(emotion)).toFixed(2);
   draw('rect', bar, group);
@@ -223,7 +223,7 @@ function countBins(seen) {
       const share = Math.min(b, (k + 1) * BIN) - Math.max(a, k * BIN);
       if (kind < 0) { bins[k].held += share; continue; }
       bins[k].time[kind] += share;
-      bins[k].strength += share * (turn[INTENSITY] ? turn[INTENSITY][0] / SCALE : 0);
+      bins[k].strength += share * (turn[INTENSITY] ? turn[INTENSITY][0] / SCALE : UNKNOWN_HEIGHT);
     }
   }
   return bins;

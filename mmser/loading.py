@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import resources
 from os import PathLike, fspath
 from pathlib import Path
@@ -142,13 +142,14 @@ def _check_config(path: Path) -> None:
 
 def _check_values(path: Path, config: dict[str, Any]) -> None:
     """Refuse values with which every answer would be wrong."""
+    checks: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
+        ("max_seconds", "a number above 0", lambda value: _is_number(value) and value > 0),
+        ("max_text_tokens", "a number above 2", lambda value: _is_number(value) and value > 2),
+        ("abstain_below", "a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1),
+    )
     wrong = [
         (key, config[key], allowed)
-        for key, allowed, fits in (
-            ("max_seconds", "a number above 0", lambda value: _is_number(value) and value > 0),
-            ("max_text_tokens", "a number above 2", lambda value: _is_number(value) and value > 2),
-            ("abstain_below", "a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1),
-        )
+        for key, allowed, fits in checks
         if key in config and not fits(config[key])
     ]
     if wrong:

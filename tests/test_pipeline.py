@@ -95,15 +95,15 @@ def test_the_agents_words_do_reach_the_customers_context(pipeline: EmotionPipeli
 
 
 def test_unknown_roles_are_withheld_with_the_flag_that_helps(pipeline: EmotionPipeline):
-    text = VTT.replace("<v Agent>", "<v Anna>").replace("<v Customer>", "<v Bob>")
+    text = VTT.replace("<v Agent>", "<v spk_0>").replace("<v Customer>", "<v spk_1>")
     report = pipeline(None, transcript=text.encode())
     assert all(turn.emotion is None for turn in report.turns)
-    assert "--role Anna=" in report.turns[0].reasons["emotion"]
+    assert "--role spk_0=" in report.turns[0].reasons["emotion"]
 
 
 def test_speakers_named_with_roles_are_scored(pipeline: EmotionPipeline):
-    text = VTT.replace("<v Agent>", "<v Anna>").replace("<v Customer>", "<v Bob>")
-    report = pipeline(None, transcript=text.encode(), speaker_roles={"Anna": "agent", "Bob": "customer"})
+    text = VTT.replace("<v Agent>", "<v spk_0>").replace("<v Customer>", "<v spk_1>")
+    report = pipeline(None, transcript=text.encode(), speaker_roles={"spk_0": "agent", "spk_1": "customer"})
     assert [turn.emotion is not None for turn in report.turns] == [False, True, False, True, True]
 
 
@@ -182,7 +182,7 @@ def test_a_neutral_reference_shifts_the_speakers_answers(pipeline: EmotionPipeli
     assert _probabilities(withheld) == _probabilities(report)
     assert any("withheld" in warning for warning in withheld.warnings)
     with pytest.raises(UsageError, match="fits nobody"):
-        pipeline(stereo, transcript=VTT.encode(), roles=("agent", "customer"), references={"Eve": quiet})
+        pipeline(stereo, transcript=VTT.encode(), roles=("agent", "customer"), references={"spk_9": quiet})
 
 
 def test_a_part_keeps_the_clock_of_the_whole_recording(pipeline: EmotionPipeline, call: tuple[Path, Path]):
@@ -349,7 +349,7 @@ def test_turns_without_speakers_go_to_the_louder_channel(pipeline: EmotionPipeli
         ({"transcript": VTT.encode(), "roles": ("agent", "boss")}, "'boss' is not a role"),
         ({"transcript": VTT.encode(), "roles": "agent"}, "give a sequence"),
         ({"transcript": VTT.encode(), "agent_reason": "curiosity"}, "'curiosity'"),
-        ({"transcript": VTT.encode(), "speaker_roles": {"Eve": "customer"}}, "Eve"),
+        ({"transcript": VTT.encode(), "speaker_roles": {"spk_9": "customer"}}, "spk_9"),
         ({"transcript": VTT.encode(), "start": 9.0, "end": 12.0}, "does not lie within"),
         ({}, "no transcript"),
     ],
@@ -367,13 +367,13 @@ def test_nothing_to_analyse_is_refused(pipeline: EmotionPipeline):
 
 
 def test_channel_roles_without_channels_are_refused(pipeline: EmotionPipeline):
-    text = VTT.replace("<v Agent>", "<v Anna>")
+    text = VTT.replace("<v Agent>", "<v spk_0>")
     with pytest.raises(UsageError, match="name speakers with --role"):
         pipeline(None, transcript=text.encode(), roles=("agent", "customer"))
 
 
 def test_one_role_for_a_channel_that_several_share_is_refused(pipeline: EmotionPipeline):
-    text = VTT.replace("<v Agent>", "<v Anna>").replace("<v Customer>", "<v Bob>")
+    text = VTT.replace("<v Agent>", "<v spk_0>").replace("<v Customer>", "<v spk_1>")
     with pytest.raises(UsageError, match="2 speakers are on it"):
         pipeline(wav_bytes(customer_voice()), transcript=text.encode(), roles=("customer",))
 

@@ -4,7 +4,9 @@ One rule for the `change` of turns and windows and for the change points, so tha
 other: the emotion moved where the model's probability of a shift reaches its threshold **and** the most
 probable emotion is another than in the same speaker's last stretch (turn, or window of a long turn). The
 direction follows the valence of the two emotions (`labels.direction_of`); only where that says nothing,
-because one of them is surprise or unknown to the table, does the direction that the model itself gives stand.
+because one of them is surprise or unknown to the table, does the direction that the model itself gives stand,
+if the other emotion allows it: nothing gets better by becoming anger. The emotions compared are the most
+probable ones, also where the model abstains from naming one.
 """
 
 import dataclasses
@@ -14,6 +16,8 @@ from typing import Final
 from mmser.labels import VALENCE, Direction, direction_of
 from mmser.types import Change, ChangePoint, Seconds, Turn, TurnReport, Window
 
+_LOWEST: Final = min(value for value in VALENCE.values() if value is not None)
+_HIGHEST: Final = max(value for value in VALENCE.values() if value is not None)
 NOTHING_BEFORE: Final = "no earlier scored turn of this speaker to compare with"
 
 
@@ -65,10 +69,19 @@ def _settle_turn(report: TurnReport, before: str | None, after: str, points: lis
 def _settled(change: Change, before: str, after: str) -> Change:
     if not change.shifted or before == after:
         return dataclasses.replace(change, shifted=False, direction=None)
-    by_valence: Direction | None = None
-    if before in VALENCE and after in VALENCE:
-        by_valence = direction_of(before, after)
-    return dataclasses.replace(change, direction=by_valence or change.direction)
+    return dataclasses.replace(change, direction=_direction(change.direction, before, after))
+
+
+def _direction(said: Direction | None, before: str, after: str) -> Direction | None:
+    old, new = VALENCE.get(before), VALENCE.get(after)
+    if old is not None and new is not None:
+        return direction_of(before, after)
+    # At the end of the scale there is one way only to come from, or to go.
+    impossible = {
+        "better": new == _LOWEST or old == _HIGHEST,
+        "worse": new == _HIGHEST or old == _LOWEST,
+    }
+    return None if said is None or impossible.get(said, False) else said
 
 
 def _note(

@@ -95,6 +95,8 @@ def _moves(report: CallReport, role: RoleSummary) -> str:
     better = sum(point.direction == "better" for point in moves)
     times = {1: "once", 2: "twice"}.get(len(moves), f"{len(moves):,} times")
     ways = [f"{count:,} for the {way}" for count, way in ((worse, "worse"), (better, "better")) if count]
+    if len(moves) == 1 and ways:
+        ways = [ways[0].removeprefix("1 ")]
     return f"shifted {times}" + (f" ({', '.join(ways)})" if ways else "")
 
 
@@ -106,7 +108,8 @@ def _trend(role: RoleSummary) -> str:
     delta = max(clear, key=lambda d: abs(d.value))
     way = "more" if delta.value > 0 else "less"
     signed = f"{delta.value:+.2f}".replace("-", "−")
-    return f"ended with {way} {delta.emotion} than at first ({signed})"
+    what = "of a neutral tone" if delta.emotion == "neutral" else delta.emotion
+    return f"ended with {way} {what} than at first (mean probability {signed})"
 
 
 def _withheld(report: CallReport) -> list[str]:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 UNCERTAIN: Final = "uncertain"
-PAGE_LIGHT: Final = "#ffffff"
-PAGE_DARK: Final = "#14171c"
 
 
 @dataclass(frozen=True, kw_only=True)

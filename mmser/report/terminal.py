@@ -21,6 +21,7 @@ MAX_MOMENTS: Final = 5
 MAX_CHANGES: Final = 8
 MAX_WARNINGS: Final = 10
 _PAD: Final = 2
+_INK: Final = "#14171c"  # dark letters: they stand on the colours made for a dark page
 
 
 def plain(text: str | None, limit: int | None = None) -> str:
@@ -106,7 +107,7 @@ def _course(report: CallReport, summary: RoleSummary, width: int) -> Text:
             line.append(" ")
         else:
             style = style_of(label)
-            line.append(style.letter, f"bold #14171c on {style.color_dark}")
+            line.append(style.letter, f"bold {_INK} on {style.color_dark}")
     return line
 
 
@@ -141,9 +142,9 @@ def _legend(report: CallReport) -> Text:
     legend = Text(" " * 9)
     for label in [name for name in (*report.model.labels, UNCERTAIN) if name in said]:
         style = style_of(label)
-        legend.append(style.letter, f"bold #14171c on {style.color_dark}")
+        legend.append(style.letter, f"bold {_INK} on {style.color_dark}")
         legend.append(f" {plain(label)}  ")
-    legend.append("(blank: silent or somebody else)", "dim")
+    legend.append(f"\n{' ' * 9}blank: silent, or somebody else speaks", "dim")
     return legend
 
 

@@ -103,6 +103,10 @@ def moved(before, after, *, shifted=True, direction="worse"):
         ("anger", "happiness", "worse", "better"),
         ("surprise", "anger", "worse", "worse"),  # surprise has no valence: the model has the word
         ("neutral", "surprise", "better", "better"),
+        ("surprise", "sadness", "better", None),  # but nothing gets better by becoming sadness
+        ("happiness", "surprise", "better", None),
+        ("anger", "surprise", "worse", None),
+        ("surprise", "happiness", "lateral", "lateral"),
     ],
 )
 def test_turns_and_change_points_agree_on_a_direction_that_fits_the_emotions(before, after, said, direction):

@@ -256,7 +256,7 @@ def test_the_summary_says_who_how_and_what_was_withheld():
     sentence = summary_sentence(dialogue(36))
     assert sentence.startswith("A call of 4 min ")
     assert "between an agent and a customer: the customer came across as most" in sentence
-    assert "ended with less anger than at first (−0.42)" in sentence
+    assert "ended with less anger than at first (mean probability −0.42)" in sentence
     assert sentence.endswith("18 agent turns were withheld by policy.")
     assert sentence.count(". ") == 0
 

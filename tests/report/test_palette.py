@@ -1,12 +1,14 @@
 """The palette as seen by normal and by colour-blind eyes."""
 
 import itertools
+import re
+from importlib import resources
 
 import numpy as np
 import pytest
 
 from mmser.labels import EMOTIONS
-from mmser.report.palette import PAGE_DARK, PAGE_LIGHT, PALETTE, UNCERTAIN, style_of
+from mmser.report.palette import PALETTE, UNCERTAIN, style_of
 
 # Machado, Oliveira and Fernandes (2009), severity 1.0, on linear RGB.
 VISIONS = {
@@ -47,8 +49,15 @@ def test_every_emotion_and_uncertain_has_its_own_letter_and_symbol():
     assert style_of("boredom") == PALETTE[UNCERTAIN]
 
 
-@pytest.mark.parametrize(("mode", "page"), [("color_light", PAGE_LIGHT), ("color_dark", PAGE_DARK)])
-def test_every_color_stands_out_from_its_page(mode, page):
+def test_every_color_stands_out_from_its_page():
+    css = resources.files("mmser.report").joinpath("templates", "report.css").read_text()
+    pages = re.findall(r"--page: (#[0-9a-f]{6});", css)
+    assert len(pages) == 2  # light, then dark
+    for mode, page in zip(("color_light", "color_dark"), pages, strict=True):
+        check_contrast(mode, page)
+
+
+def check_contrast(mode, page):
     for label, style in PALETTE.items():
         assert contrast(getattr(style, mode), page) >= 3, label
 

@@ -10,6 +10,7 @@ import soundfile
 
 from mmser.audio.files import SAMPLING_RATE, Waveform
 from mmser.audio.source import AudioSource
+from mmser.errors import OutputError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,23 +72,35 @@ def encode_mp3(source: AudioSource) -> bytes:
 
     One channel stays mono, two stay left and right; of more, even ones go left and odd ones right.
     Constant rate, because players guess the place of a jump in a variable one.
+
+    Raises:
+        OutputError: if there is no room for the temporary file that it passes through.
     """
     width = min(2, source.num_channels)
     with tempfile.NamedTemporaryFile(suffix=".mp3") as target:
-        with soundfile.SoundFile(
-            target.name,
-            "w",
-            SAMPLING_RATE,
-            width,
-            "MPEG_LAYER_III",
-            format="MP3",
-            bitrate_mode="CONSTANT",
-            compression_level=MP3_COMPRESSION,
-        ) as out:
-            for _, block in source.blocks():
-                out.write(np.clip(_to_width(block, width).T, -1, 1))
-        target.seek(0)
+        try:
+            _write_mp3(source, target.name, width)
+        except soundfile.LibsndfileError as error:
+            raise OutputError(
+                f"the sound of the page cannot be written to a temporary file at {target.name}: {error.error_string}; "
+                "free space, name another folder in TMPDIR, or leave the sound out with --no-audio"
+            ) from error
         return target.read()
+
+
+def _write_mp3(source: AudioSource, path: str, width: int) -> None:
+    with soundfile.SoundFile(
+        path,
+        "w",
+        SAMPLING_RATE,
+        width,
+        "MPEG_LAYER_III",
+        format="MP3",
+        bitrate_mode="CONSTANT",
+        compression_level=MP3_COMPRESSION,
+    ) as out:
+        for _, block in source.blocks():
+            out.write(np.clip(_to_width(block, width).T, -1, 1))
 
 
 MP3_COMPRESSION = 0.85  # libsndfile's scale from 0 (highest rate) to 1 (lowest)

@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
@@ -62,6 +63,9 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    # A caller that closed a stream wants nothing from it; Python then leaves None in its place.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     for name in ("SIGTERM", "SIGHUP"):  # the latter is not known on Windows
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup stays in force
@@ -76,6 +80,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code: Any = app(args=list(arguments), prog_name="mmser", standalone_mode=False)
         sys.stdout.flush()
+        if code == 130:  # Typer makes a code of an interrupt, and says nothing
+            return _fail("interrupted", 130)
         return code if isinstance(code, int) else 0
     except KeyboardInterrupt:
         return _fail("interrupted", 130)

@@ -56,6 +56,11 @@ def is_stdout_error(error: OSError) -> bool:
     return error.filename is None and error.errno in (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT)
 
 
+def _is_temporary(error: OSError) -> bool:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return full or "No usable temporary directory" in str(error)
+
+
 def silence_stdout() -> None:
     """Send what is still buffered for stdout nowhere."""
     with contextlib.suppress(OSError, ValueError):  # a captured stdout has no descriptor
@@ -82,6 +87,12 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop()
+        if isinstance(error, OSError) and _is_temporary(error):
+            # Nothing goes to stdout while work is under way, and the files of a report have their own error.
+            raise OutputError(
+                f"temporary files cannot be written in {os.environ.get('TMPDIR', 'their folder')}: "
+                f"{error.strerror or error}; free space, or name another folder in TMPDIR"
+            ) from error
 
     def say(self, text: str) -> None:
         """Print one line, above a bar that is running."""

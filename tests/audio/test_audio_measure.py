@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmser.audio import encode_mp3, open_recording, rms_dbfs, summarize_waveform, waveform_envelope
+from mmser.errors import OutputError
 
 Encode = Callable[..., bytes]
 
@@ -91,3 +92,13 @@ def test_a_part_alone_is_encoded(encode: Encode) -> None:
     with open_recording(encode(np.full(80_000, 0.1)), start=2.0, end=4.0) as source:
         decoded, _ = soundfile.read(io.BytesIO(encode_mp3(source)))
     assert len(decoded) == pytest.approx(32_000, abs=2_400)
+
+
+def test_no_room_for_the_mp3_is_told(encode: Encode, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise soundfile.LibsndfileError(2)
+
+    monkeypatch.setattr("mmser.audio.measure._write_mp3", full)
+    with open_recording(encode(np.zeros((1600, 1), np.float32), 16_000, "WAV", "PCM_16")) as source:
+        with pytest.raises(OutputError, match="temporary file at .* --no-audio"):
+            encode_mp3(source)

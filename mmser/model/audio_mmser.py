@@ -56,6 +56,7 @@ class AudioBranch(nn.Module):
             )
         else:
             self.encoder = Wav2Vec2Encoder(config.audio_config, size)
+        self.history_weight = config.history_weight
         self.takes_log_mel = config.audio_encoder == "cnn"
         self.register_buffer("functional_mean", torch.zeros(NUM_FUNCTIONALS))
         self.register_buffer("functional_spread", torch.ones(NUM_FUNCTIONALS))
@@ -115,7 +116,17 @@ class AudioBranch(nn.Module):
         )
 
     def relate(self, features: AudioFeatures, count: Tensor, total: Tensor, squares: Tensor) -> Tensor:
-        """Join the absolute view and the view against the speaker's history, (batch, size)."""
+        """Average the view against the speaker's history and the view as a first turn, (batch, size).
+
+        The second keeps a caller who is angry from the first word on from becoming "normal".
+        """
+        nothing = torch.zeros_like(count), torch.zeros_like(total), torch.zeros_like(squares)
+        weight = self.history_weight
+        against_history = self.view(features, count, total, squares)
+        return weight * against_history + (1 - weight) * self.view(features, *nothing)
+
+    def view(self, features: AudioFeatures, count: Tensor, total: Tensor, squares: Tensor) -> Tensor:
+        """Hear each utterance against one history; arguments as `SpeakerBaseline`, (batch, size)."""
         deviation, amount = self.baseline(features.vectors, count, total, squares)
         functionals = features.vectors[:, :NUM_FUNCTIONALS]
         joined: Tensor = self.combine(torch.cat([features.pooled, functionals, deviation, amount], 1))

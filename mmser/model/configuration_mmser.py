@@ -21,6 +21,8 @@ class MmserConfig(PretrainedConfig):
         fusion_size: width of cross-attention and context.
         embedding_size: width of the learned part of the vector that the speaker baseline compares.
         context_size: how many earlier utterances of the dialogue an utterance attends to.
+        history_weight: share of the view against the speaker's earlier utterances, in [0, 1]; the
+            rest is the view as a first turn.
         max_seconds: longest audio of one utterance, in seconds.
         max_text_tokens: longest text of one utterance, in tokens.
         text_languages: ISO 639-1 codes that the text encoder reads.
@@ -52,6 +54,7 @@ class MmserConfig(PretrainedConfig):
         fusion_heads: int = 4,
         embedding_size: int = 64,
         context_size: int = 8,
+        history_weight: float = 0.5,
         max_seconds: float = 20.0,
         max_text_tokens: int = 128,
         text_languages: tuple[str, ...] | list[str] = ("en",),
@@ -84,6 +87,7 @@ class MmserConfig(PretrainedConfig):
         self.fusion_heads = fusion_heads
         self.embedding_size = embedding_size
         self.context_size = context_size
+        self.history_weight = history_weight
         self.sampling_rate = 16_000
         kwargs.pop("sampling_rate", None)
         self.max_seconds = max_seconds

@@ -122,7 +122,7 @@ def branch_logits(branch: AudioBranch, batch: CallBatch) -> tuple[Tensor, Tensor
     """Return emotion logits, (batch, classes), and intensity logits, (batch,)."""
     present = torch.ones(len(batch.lengths), dtype=torch.bool)
     features = branch.encode(batch.log_mel, batch.lengths, batch.functionals, present)
-    related = branch.relate(features, *sums_before(features.vectors, batch.before))
+    related = branch.view(features, *sums_before(features.vectors, batch.before))
     return branch.emotion_head(related), branch.intensity_head(related).squeeze(1)
 
 
@@ -132,7 +132,7 @@ def view_loss(branch: AudioBranch, batch: CallBatch) -> Tensor:
     features = branch.encode(batch.log_mel, batch.lengths, batch.functionals, present)
     losses = []
     for before in (batch.before, torch.zeros_like(batch.before)):
-        related = branch.relate(features, *sums_before(features.vectors, before))
+        related = branch.view(features, *sums_before(features.vectors, before))
         emotion, intensity = branch.emotion_head(related), branch.intensity_head(related).squeeze(1)
         losses.append(audio_loss(emotion, intensity, batch))
     return torch.stack(losses).mean()

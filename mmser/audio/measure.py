@@ -82,8 +82,8 @@ def encode_mp3(source: AudioSource) -> bytes:
             _write_mp3(source, target.name, width)
         except soundfile.LibsndfileError as error:
             raise OutputError(
-                f"the sound of the page cannot be written to a temporary file at {target.name}: {error.error_string}; "
-                "free space, name another folder in TMPDIR, or leave the sound out with --no-audio"
+                f"the sound of the page cannot be written to a temporary file at {target.name}: "
+                f"{error.error_string.rstrip('.')}; free space, name another folder in TMPDIR, or leave the sound out with --no-audio"
             ) from error
         return target.read()
 

@@ -99,6 +99,9 @@ def test_no_room_for_the_mp3_is_told(encode: Encode, monkeypatch: pytest.MonkeyP
         raise soundfile.LibsndfileError(2)
 
     monkeypatch.setattr("mmser.audio.measure._write_mp3", full)
-    with open_recording(encode(np.zeros((1600, 1), np.float32), 16_000, "WAV", "PCM_16")) as source:
-        with pytest.raises(OutputError, match="temporary file at .* --no-audio"):
-            encode_mp3(source)
+    sound = encode(np.zeros((1600, 1), np.float32), 16_000)
+    with (
+        open_recording(sound) as source,
+        pytest.raises(OutputError, match=r"temporary file at .* --no-audio"),
+    ):
+        encode_mp3(source)

@@ -83,7 +83,8 @@ def encode_mp3(source: AudioSource) -> bytes:
         except soundfile.LibsndfileError as error:
             raise OutputError(
                 f"the sound of the page cannot be written to a temporary file at {target.name}: "
-                f"{error.error_string.rstrip('.')}; free space, name another folder in TMPDIR, or leave the sound out with --no-audio"
+                f"{error.error_string.rstrip('.')}; free space, name another folder in TMPDIR, or leave the "
+                "sound out with --no-audio"
             ) from error
         return target.read()
 

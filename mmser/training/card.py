@@ -23,6 +23,7 @@ def write_card(folder: Path, results: dict[str, Any], plan: Plan) -> None:
         interval_model=_interval(audio["interval_no_history"]),
         interval_svm=_interval(audio["interval_svm"]),
         interval_difference=_interval(audio["interval_difference"]),
+        verdict=_verdict(audio["all"]),
         accuracy=audio["accuracy"],
         macro_f1=audio["macro_f1"],
         class_f1=", ".join(f"{name} {value:.0f}" for name, value in audio["class_f1"].items()),
@@ -46,6 +47,13 @@ def write_card(folder: Path, results: dict[str, Any], plan: Plan) -> None:
 
 def _interval(bounds: tuple[float, float]) -> str:
     return f"[{bounds[0]:.1f}, {bounds[1]:.1f}]"
+
+
+def _verdict(row: dict[str, float]) -> str:
+    """Say in words whether the sound alone is better than its baseline."""
+    if row["no_history"] > row["svm"]:
+        return "On all test clips together the model without history is above the SVM."
+    return "**On all test clips together the model does not beat the SVM**: the bar is missed so far."
 
 
 def _audio_row(name: str, row: dict[str, float]) -> str:

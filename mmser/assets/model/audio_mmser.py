@@ -1,0 +1,133 @@
+"""The audio branch: encoder > attentive statistics > speaker baseline > heads."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .acoustics_mmser import NUM_FUNCTIONALS, Acoustics, frame_lengths, length_mask
+from .cnn_mmser import CnnEncoder
+from .configuration_mmser import MmserConfig
+from .speaker_mmser import SpeakerBaseline
+from .wav2vec2_mmser import Wav2Vec2Encoder
+
+
+@dataclass
+class AudioFeatures:
+    """One row per utterance; rows without audio hold zeros and False."""
+
+    frames: Tensor  # (batch, frames, size)
+    mask: Tensor  # True on real frames, (batch, frames)
+    vectors: Tensor  # what the speaker baseline compares, (batch, functionals + embedding)
+    pooled: Tensor  # (batch, 2 * size)
+
+
+class AttentiveStatistics(nn.Module):
+    """Attention-weighted mean and standard deviation over frames (Okabe 2018)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.score = nn.Sequential(nn.Linear(size, size // 2), nn.Tanh(), nn.Linear(size // 2, 1))
+
+    def forward(self, frames: Tensor, mask: Tensor) -> Tensor:
+        """Pool (batch, frames, size) to (batch, 2 * size)."""
+        score = self.score(frames).masked_fill(~mask.unsqueeze(-1), -1e4)
+        weight = score.softmax(1)
+        mean = (weight * frames).sum(1)
+        variance = (weight * (frames - mean.unsqueeze(1)).square()).sum(1)
+        return torch.cat([mean, (variance + 1e-5).sqrt()], 1)
+
+
+class AudioBranch(nn.Module):
+    """A waveform, and what the speaker sounded like before, to emotion and intensity."""
+
+    functional_mean: Tensor
+    functional_spread: Tensor
+
+    def __init__(self, config: MmserConfig) -> None:
+        super().__init__()
+        size = config.audio_size
+        self.acoustics = Acoustics()
+        self.encoder: Any
+        if config.audio_encoder == "cnn":
+            self.encoder = CnnEncoder(
+                tuple(config.cnn_channels), size, config.cnn_layers, config.cnn_heads, config.dropout
+            )
+        else:
+            self.encoder = Wav2Vec2Encoder(config.audio_config, size)
+        self.history_weight = config.history_weight
+        self.takes_log_mel = config.audio_encoder == "cnn"
+        self.register_buffer("functional_mean", torch.zeros(NUM_FUNCTIONALS))
+        self.register_buffer("functional_spread", torch.ones(NUM_FUNCTIONALS))
+        self.pool = AttentiveStatistics(size)
+        self.embed = nn.Sequential(nn.Linear(2 * size, config.embedding_size), nn.Tanh())
+        vector_size = NUM_FUNCTIONALS + config.embedding_size
+        self.baseline = SpeakerBaseline(vector_size)
+        self.combine = nn.Sequential(
+            nn.Dropout(config.head_dropout),
+            nn.Linear(2 * size + NUM_FUNCTIONALS + vector_size + 2, size),
+            nn.SiLU(),
+            nn.Dropout(config.head_dropout),
+            nn.Linear(size, size),
+            nn.SiLU(),
+        )
+        self.emotion_head = nn.Linear(size, config.num_classes)
+        self.intensity_head = nn.Linear(size, 1)
+
+    def forward(self, input_values: Tensor, lengths: Tensor) -> AudioFeatures:
+        """Encode waveforms.
+
+        Args:
+            input_values: (batch, samples), 16 kHz, in [-1, 1].
+            lengths: samples of each clip, (batch,); 0 where there is no audio.
+        """
+        # Whatever stands past a clip's end, zeros or not, must not be heard.
+        input_values = input_values * length_mask(lengths, input_values.shape[1])
+        log_mel = self.acoustics.log_mel(input_values, lengths)
+        functionals = self.acoustics.functionals(input_values, lengths, log_mel)
+        if self.takes_log_mel:
+            return self.encode(log_mel, frame_lengths(lengths), functionals, lengths > 0)
+        frames, counts = self.encoder(input_values, lengths)
+        return self._features(frames, counts, functionals, lengths > 0)
+
+    def encode(self, log_mel: Tensor, counts: Tensor, functionals: Tensor, present: Tensor) -> AudioFeatures:
+        """Encode precomputed acoustics (for the CNN only).
+
+        Args:
+            log_mel: (batch, frames, 64).
+            counts: frames of each clip, (batch,).
+            functionals: (batch, functionals).
+            present: (batch,).
+        """
+        frames, counts = self.encoder(log_mel, counts)
+        return self._features(frames, counts, functionals, present)
+
+    def _features(
+        self, frames: Tensor, counts: Tensor, functionals: Tensor, present: Tensor
+    ) -> AudioFeatures:
+        mask = length_mask(counts, frames.shape[1])
+        pooled = self.pool(frames, mask)
+        standard = ((functionals - self.functional_mean) / self.functional_spread).clamp(-5, 5)
+        vectors = torch.cat([standard, self.embed(pooled)], 1)
+        here = present.unsqueeze(1)
+        return AudioFeatures(
+            frames * here.unsqueeze(2), mask & here, torch.where(here, vectors, 0.0), pooled * here
+        )
+
+    def relate(self, features: AudioFeatures, count: Tensor, total: Tensor, squares: Tensor) -> Tensor:
+        """Average the view against the speaker's history and the view as a first turn, (batch, size).
+
+        The second keeps a caller who is angry from the first word on from becoming "normal".
+        """
+        nothing = torch.zeros_like(count), torch.zeros_like(total), torch.zeros_like(squares)
+        weight = self.history_weight
+        against_history = self.view(features, count, total, squares)
+        return weight * against_history + (1 - weight) * self.view(features, *nothing)
+
+    def view(self, features: AudioFeatures, count: Tensor, total: Tensor, squares: Tensor) -> Tensor:
+        """Hear each utterance against one history; arguments as `SpeakerBaseline`, (batch, size)."""
+        deviation, amount = self.baseline(features.vectors, count, total, squares)
+        functionals = features.vectors[:, :NUM_FUNCTIONALS]
+        joined: Tensor = self.combine(torch.cat([features.pooled, functionals, deviation, amount], 1))
+        return joined

@@ -1,0 +1,397 @@
+"""The model: an audio encoder and a text encoder, fused by cross-attention, in dialogue context."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers.utils.generic import ModelOutput
+
+from .audio_mmser import AudioBranch, AudioFeatures
+from .configuration_mmser import DIRECTIONS, ROLES, MmserConfig
+from .context_mmser import ChangeHead, DialogueContext, previous_of_speaker
+from .dialogue_mmser import DialogueState, Layout, advance, from_table, lay_out
+from .fusion_mmser import CrossFusion
+from .speaker_mmser import sums_before
+
+
+@dataclass
+class MmserOutput(ModelOutput):
+    """Uncalibrated outputs, a row per utterance.
+
+    `audio_logits` and `text_logits` come from the same weights with the other modality missing and
+    without dialogue context; `has_previous` is False where `change_logits` mean nothing.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None  # (batch, classes)
+    audio_logits: Tensor | None = None  # (batch, classes)
+    text_logits: Tensor | None = None  # (batch, classes)
+    intensity_logits: Tensor | None = None  # (batch,)
+    change_logits: Tensor | None = None  # (batch,)
+    direction_logits: Tensor | None = None  # (batch, directions)
+    has_audio: Tensor | None = None  # (batch,)
+    has_text: Tensor | None = None  # (batch,)
+    has_previous: Tensor | None = None  # (batch,)
+    state: DialogueState | None = None
+
+
+@dataclass
+class MmserPrediction(ModelOutput):
+    """Calibrated answers, a row per utterance."""
+
+    emotion: Tensor | None = None  # probabilities, (batch, classes)
+    abstained: Tensor | None = None  # (batch,)
+    intensity: Tensor | None = None  # [0, 1], (batch,)
+    change: Tensor | None = None  # P(shift), (batch,)
+    direction: Tensor | None = None  # probabilities over worse, better, lateral, (batch, 3)
+    audio_only: Tensor | None = None  # (batch, classes)
+    text_only: Tensor | None = None  # (batch, classes)
+    has_audio: Tensor | None = None  # (batch,)
+    has_text: Tensor | None = None  # (batch,)
+    has_previous: Tensor | None = None  # (batch,)
+    state: DialogueState | None = None
+
+
+@dataclass
+class Encoded:
+    """What both encoders made of each utterance; rows without a modality hold zeros."""
+
+    audio: AudioFeatures
+    tokens: Tensor  # (batch, tokens, text hidden)
+    token_weight: Tensor  # confidence, 0 on padding and missing text, (batch, tokens)
+    text_vector: Tensor  # (batch, text hidden)
+    has_audio: Tensor  # (batch,)
+    has_text: Tensor  # (batch,)
+
+
+class MmserPreTrainedModel(PreTrainedModel):
+    """Loading, saving and initialisation."""
+
+    config_class = MmserConfig
+    base_model_prefix = "mmser"
+    main_input_name = "input_values"
+    _supports_sdpa = True
+    _no_split_modules: list[str] = []  # noqa: RUF012 - transformers' form
+
+
+class MmserModel(MmserPreTrainedModel):
+    """Emotion, intensity and change of each utterance from its sound, words and dialogue."""
+
+    def __init__(self, config: MmserConfig) -> None:
+        super().__init__(config)
+        size, text_size = config.fusion_size, config.text_config.hidden_size
+        self.audio = AudioBranch(config)
+        self.text_encoder: Any = AutoModel.from_config(config.text_config)
+        if getattr(self.text_encoder, "pooler", None) is not None:
+            self.text_encoder.pooler = None
+        self.text_head = nn.Linear(text_size, config.num_classes)
+        self.audio_scale = nn.Parameter(torch.tensor(1.0))
+        self.text_scale = nn.Parameter(torch.tensor(1.0))
+        self.fusion = CrossFusion(config.audio_size, text_size, size, config.fusion_heads, config.dropout)
+        self.fusion_head = nn.Linear(size, config.num_classes)
+        self.intensity_head = nn.Linear(size, 1)
+        self.embed = nn.Sequential(nn.Linear(size + config.num_classes, size), nn.LayerNorm(size))
+        self.context = DialogueContext(size, config.fusion_heads, config.context_size, len(ROLES))
+        self.context_head = nn.Linear(2 * size, config.num_classes)
+        self.change_head = ChangeHead(size, config.num_classes, len(DIRECTIONS), config.dropout)
+        self.post_init()
+
+    @classmethod
+    def from_encoders(cls, audio_id: str | None, text_id: str, **config_options: Any) -> "MmserModel":
+        """Start from pretrained encoders; everything else is new.
+
+        Args:
+            audio_id: path or Hub id of a wav2vec2, HuBERT or WavLM checkpoint; None = the CNN.
+            text_id: path or Hub id of a BERT-family checkpoint.
+            config_options: other fields of `MmserConfig`.
+
+        The processor is `MmserProcessor(AutoTokenizer.from_pretrained(text_id))`.
+        """
+        options = dict(config_options, text_config=AutoConfig.from_pretrained(text_id))
+        if audio_id is not None:
+            options |= {"audio_encoder": "wav2vec2", "audio_config": AutoConfig.from_pretrained(audio_id)}
+        model = cls(MmserConfig(**options))
+        text = AutoModel.from_pretrained(text_id, dtype=torch.float32)
+        if getattr(text, "pooler", None) is not None:
+            text.pooler = None
+        model.text_encoder.load_state_dict(text.state_dict())
+        if audio_id is not None:
+            audio = AutoModel.from_pretrained(audio_id, dtype=torch.float32)
+            weights = {k: v for k, v in audio.state_dict().items() if k != "masked_spec_embed"}
+            model.audio.encoder.model.load_state_dict(weights)
+        return model
+
+    def encode(
+        self,
+        input_values: Tensor,
+        audio_lengths: Tensor,
+        input_ids: Tensor,
+        text_mask: Tensor,
+        text_confidence: Tensor,
+    ) -> Encoded:
+        """Run both encoders on the rows that have something for them; shapes as in `forward`."""
+        has_audio, has_text = audio_lengths > 0, text_mask.any(1)
+        hidden = self.config.text_config.hidden_size
+        tokens = input_values.new_zeros(*input_ids.shape, hidden)
+        if has_text.any():
+            out = self.text_encoder(input_ids=input_ids[has_text], attention_mask=text_mask[has_text].long())
+            tokens[has_text] = out.last_hidden_state.to(tokens.dtype)
+        weight = text_confidence * text_mask
+        # Fully doubted words still are the only words: a floor keeps them from vanishing as padding.
+        weight = torch.where(text_mask.bool(), weight.clamp(min=1e-3), torch.zeros_like(weight))
+        total = weight.sum(1, keepdim=True).clamp(min=1e-3)
+        vector = (tokens * weight.unsqueeze(-1)).sum(1) / total
+        return Encoded(
+            self._encode_audio(input_values, audio_lengths, has_audio),
+            tokens,
+            weight,
+            vector,
+            has_audio,
+            has_text,
+        )
+
+    def _encode_audio(self, input_values: Tensor, lengths: Tensor, has_audio: Tensor) -> AudioFeatures:
+        if has_audio.all():
+            return self.audio(input_values, lengths)
+        size = self.config.audio_size
+        vectors = input_values.new_zeros(len(lengths), self.audio.baseline.size)
+        pooled = input_values.new_zeros(len(lengths), 2 * size)
+        if not has_audio.any():
+            frames = input_values.new_zeros(len(lengths), 0, size)
+            return AudioFeatures(frames, frames[..., 0].bool(), vectors, pooled)
+        some = self.audio(input_values[has_audio], lengths[has_audio])
+        frames = input_values.new_zeros(len(lengths), *some.frames.shape[1:])
+        mask = torch.zeros(frames.shape[:2], dtype=torch.bool, device=frames.device)
+        frames[has_audio], mask[has_audio] = some.frames, some.mask
+        vectors[has_audio], pooled[has_audio] = some.vectors, some.pooled
+        return AudioFeatures(frames, mask, vectors, pooled)
+
+    def forward(
+        self,
+        input_values: Tensor,
+        audio_lengths: Tensor,
+        input_ids: Tensor,
+        text_mask: Tensor,
+        text_confidence: Tensor | None = None,
+        dialogue_ids: Tensor | None = None,
+        speaker_ids: Tensor | None = None,
+        role_ids: Tensor | None = None,
+        positions: Tensor | None = None,
+        references: Tensor | None = None,
+        state: DialogueState | None = None,
+        emotion_targets: Tensor | None = None,
+        intensity_targets: Tensor | None = None,
+        change_targets: Tensor | None = None,
+        direction_targets: Tensor | None = None,
+    ) -> MmserOutput:
+        """Score utterances; the order of rows does not matter, `positions` does.
+
+        Args:
+            input_values: waveforms, 16 kHz, [-1, 1], (batch, samples).
+            audio_lengths: samples of each row, 0 = no audio, (batch,).
+            input_ids: (batch, tokens); tokens may be 0.
+            text_mask: 1 on real tokens, all 0 = no text, (batch, tokens).
+            text_confidence: how sure the words are, [0, 1], (batch, tokens); default 1.
+            dialogue_ids: (batch,); default: each row is a dialogue of its own.
+            speaker_ids: within the dialogue, (batch,); default 0.
+            role_ids: index into agent, customer, system, unknown, (batch,); default unknown.
+            positions: order within the dialogue, rising, (batch,); default: order of rows.
+            references: True = a neutral clip that feeds the speaker baseline only, (batch,).
+            state: what earlier batches left; default none.
+            emotion_targets: class distribution, all 0 = unlabelled, (batch, classes).
+            intensity_targets: [0, 1], NaN = unlabelled, (batch,).
+            change_targets: 0 or 1, NaN = unlabelled, (batch,).
+            direction_targets: class index, -100 = unlabelled, (batch,).
+        """
+        rows = torch.arange(len(audio_lengths), device=audio_lengths.device)
+        encoded = self.encode(
+            input_values,
+            audio_lengths,
+            input_ids,
+            text_mask,
+            torch.ones_like(text_mask, dtype=torch.float32) if text_confidence is None else text_confidence,
+        )
+        keys = torch.stack(
+            [
+                rows if dialogue_ids is None else dialogue_ids,
+                torch.zeros_like(rows) if speaker_ids is None else speaker_ids,
+                torch.full_like(rows, len(ROLES) - 1) if role_ids is None else role_ids,
+            ],
+            1,
+        )
+        output = self.converse(
+            encoded,
+            keys,
+            rows if positions is None else positions,
+            torch.zeros_like(rows).bool() if references is None else references.bool(),
+            state,
+        )
+        targets = (emotion_targets, intensity_targets, change_targets, direction_targets)
+        if any(t is not None for t in targets):
+            output.loss = joint_loss(output, *targets)
+        return output
+
+    def converse(
+        self,
+        encoded: Encoded,
+        keys: Tensor,
+        positions: Tensor,
+        references: Tensor,
+        state: DialogueState | None,
+    ) -> MmserOutput:
+        """Do everything after the encoders (also used in training, on cached encodings).
+
+        Args:
+            encoded: what `encode` returned.
+            keys: dialogue, speaker and role of each row, (batch, 3).
+            positions: (batch,).
+            references: (batch,).
+            state: what earlier batches left.
+        """
+        if state is None:
+            state = DialogueState.empty(
+                self.config.fusion_size, self.audio.baseline.size, self.config.num_classes, keys.device
+            )
+        layout = lay_out(keys[:, 0], keys[:, 1], positions, references, state)
+        sound = self._relate(encoded, layout, state)
+        use_audio, use_text = self._drop_modalities(encoded)
+        logits, hidden = self.fuse(encoded, sound, use_audio, use_text)
+        nothing = torch.zeros_like(use_audio)
+        audio_logits, _ = self.fuse(encoded, sound, encoded.has_audio, nothing)
+        text_logits, _ = self.fuse(encoded, sound, nothing, encoded.has_text)
+        embedding = self.embed(torch.cat([hidden, logits.softmax(-1)], 1))
+        context = self.context(embedding, keys, layout, references, state)
+        logits = logits + self.context_head(torch.cat([embedding, context], 1))
+        probabilities = logits.softmax(-1)
+        before, p_before, has_previous = previous_of_speaker(
+            embedding, probabilities, layout, references, state
+        )
+        change, direction = self.change_head(embedding, before, probabilities, p_before, context)
+        intensity = self.audio.intensity_head(sound).squeeze(1) * use_audio
+        return MmserOutput(
+            logits=logits,
+            audio_logits=audio_logits,
+            text_logits=text_logits,
+            intensity_logits=intensity + self.intensity_head(hidden).squeeze(1),
+            change_logits=change,
+            direction_logits=direction,
+            has_audio=encoded.has_audio,
+            has_text=encoded.has_text,
+            has_previous=has_previous & ~references,
+            state=advance(
+                state,
+                layout,
+                keys=keys,
+                references=references,
+                has_audio=encoded.has_audio,
+                vectors=encoded.audio.vectors,
+                embedding=embedding,
+                probabilities=probabilities,
+                context_size=self.config.context_size,
+            ),
+        )
+
+    def _relate(self, encoded: Encoded, layout: Layout, state: DialogueState) -> Tensor:
+        """Hear each utterance against its speaker's earlier ones, (batch, audio_size)."""
+        history = layout.same_speaker & encoded.has_audio[None]
+        count, total, squares = sums_before(encoded.audio.vectors, history)
+        row = layout.speaker_row
+        related = self.audio.relate(
+            encoded.audio,
+            count + from_table(state.speaker_count, row),
+            total + from_table(state.speaker_total, row),
+            squares + from_table(state.speaker_squares, row),
+        )
+        return related * encoded.has_audio.unsqueeze(1)
+
+    def _drop_modalities(self, encoded: Encoded) -> tuple[Tensor, Tensor]:
+        """In training, let some utterances with both modalities lose one."""
+        if not self.training or self.config.modality_dropout == 0:
+            return encoded.has_audio, encoded.has_text
+        both = encoded.has_audio & encoded.has_text
+        draw = torch.rand(len(both), device=both.device)
+        drop = self.config.modality_dropout
+        lose_audio = both & (draw < drop / 2)
+        lose_text = both & (draw >= drop / 2) & (draw < drop)
+        return encoded.has_audio & ~lose_audio, encoded.has_text & ~lose_text
+
+    def fuse(
+        self, encoded: Encoded, sound: Tensor, use_audio: Tensor, use_text: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return emotion logits, (batch, classes), and the fused vector, (batch, fusion_size).
+
+        Each modality's own logits are summed and cross-attention adds what the pair says beyond
+        them; doubtful words count in proportion to their confidence.
+        """
+        audio, text = use_audio.to(sound.dtype), use_text.to(sound.dtype)
+        weight = encoded.token_weight * text.unsqueeze(1)
+        sound, words = sound * audio.unsqueeze(1), encoded.text_vector * text.unsqueeze(1)
+        hidden = self.fusion(
+            encoded.audio.frames,
+            encoded.audio.mask.to(sound.dtype) * audio.unsqueeze(1),
+            encoded.tokens,
+            weight,
+            sound,
+            words,
+        )
+        confidence = weight.sum(1) / (weight > 0).sum(1).clamp(min=1)
+        logits = self.fusion_head(hidden)
+        logits = logits + (self.audio_scale * audio).unsqueeze(1) * self.audio.emotion_head(sound)
+        return logits + (self.text_scale * confidence).unsqueeze(1) * self.text_head(words), hidden
+
+    @torch.inference_mode()
+    def predict(self, state: DialogueState | None = None, **batch: Any) -> MmserPrediction:
+        """Return calibrated answers; arguments as `forward`."""
+        out = self(state=state, **batch)
+        temperature = self.config.calibration
+        pattern = torch.where(
+            out.has_audio & out.has_text,
+            temperature["emotion.fused"],
+            torch.where(out.has_audio, temperature["emotion.audio"], temperature["emotion.text"]),
+        )
+        emotion = (out.logits / pattern.unsqueeze(1)).softmax(-1)
+        return MmserPrediction(
+            emotion=emotion,
+            abstained=emotion.amax(1) < self.config.abstain_below,
+            intensity=out.intensity_logits.sigmoid(),
+            change=(out.change_logits / temperature["change"]).sigmoid(),
+            direction=out.direction_logits.softmax(-1),
+            audio_only=(out.audio_logits / temperature["emotion.audio"]).softmax(-1),
+            text_only=(out.text_logits / temperature["emotion.text"]).softmax(-1),
+            has_audio=out.has_audio,
+            has_text=out.has_text,
+            has_previous=out.has_previous,
+            state=out.state,
+        )
+
+
+def joint_loss(
+    output: MmserOutput,
+    emotion: Tensor | None,
+    intensity: Tensor | None,
+    change: Tensor | None,
+    direction: Tensor | None,
+) -> Tensor:
+    """Sum the tasks' losses, each over the rows that carry its label; arguments as `forward`."""
+    assert output.logits is not None and output.intensity_logits is not None
+    assert output.change_logits is not None and output.direction_logits is not None
+    assert output.has_previous is not None
+    loss = output.logits.sum() * 0.0
+    if emotion is not None and (known := emotion.sum(1) > 0).any():
+        loss = loss - (emotion[known] * output.logits[known].log_softmax(-1)).sum(1).mean()
+    if intensity is not None and (known := ~intensity.isnan()).any():
+        loss = loss + F.binary_cross_entropy_with_logits(output.intensity_logits[known], intensity[known])
+    if change is not None and (known := ~change.isnan() & output.has_previous).any():
+        loss = loss + F.binary_cross_entropy_with_logits(output.change_logits[known], change[known])
+    if direction is not None and (known := (direction >= 0) & output.has_previous).any():
+        loss = loss + 0.5 * F.cross_entropy(output.direction_logits[known], direction[known])
+    return loss
+
+
+AutoConfig.register("mmser", MmserConfig, exist_ok=True)
+AutoModel.register(MmserConfig, MmserModel, exist_ok=True)
+MmserConfig.register_for_auto_class()
+MmserModel.register_for_auto_class("AutoModel")

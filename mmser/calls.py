@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
 
-from mmser.audio import AudioSource
+from mmser.audio import AudioSource, find_twin_channels
 from mmser.channels import check_channel_roles, place_on_channels, roles_by_channel
-from mmser.errors import TranscriptError, UsageError
+from mmser.errors import AudioError, TranscriptError, UsageError
 from mmser.labels import Role
 from mmser.language import detect_language
 from mmser.progress import ProgressCallback, ignore_progress
@@ -57,15 +57,20 @@ def prepare_call(
         progress: called with what is under way.
 
     Raises:
+        AudioError: if two channels hold the same sound and no transcript tells who speaks.
         TranscriptError: if the transcript is broken, empty, or belongs to another recording.
         UsageError: if roles do not fit the channels or the speakers.
     """
     check_channel_roles(channel_roles, None if source is None else source.num_channels)
+    twins = None if source is None else find_twin_channels(source)
     if transcript is None:
         assert source is not None
+        _require_distinct(twins)
         return _by_ear(source, channel_roles, speaker_roles, progress)
     read, path, digest = _read(transcript, language)
     warnings = list(read.warnings)
+    if twins is not None:
+        warnings.append(f"{_same_sound(twins)}: who speaks is known from the transcript alone")
     read = assign_roles(read, roles=speaker_roles or {})
     if source is None:
         turns = _roles_without_sound(read.turns, channel_roles)
@@ -105,6 +110,19 @@ def prepare_call(
         words_read=not unread,
         warnings=tuple(warnings),
     )
+
+
+def _same_sound(twins: tuple[int, int]) -> str:
+    return f"channels {twins[0]} and {twins[1]} (counted from 0) hold the same sound (mono saved as stereo?)"
+
+
+def _require_distinct(twins: tuple[int, int] | None) -> None:
+    """Refuse channels that are the same: one party's voice would be judged as the other's."""
+    if twins is not None:
+        raise AudioError(
+            f"{_same_sound(twins)}, so they do not tell who speaks; give --transcript with speakers, or the "
+            "recording with each party on a channel of its own"
+        )
 
 
 def is_part(source: AudioSource) -> bool:

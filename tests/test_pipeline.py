@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmser.errors import MmserError, ModelError, TranscriptError, UsageError
+from mmser.errors import AudioError, MmserError, ModelError, TranscriptError, UsageError
 from mmser.pipeline import EmotionPipeline
 from mmser.report.document import to_json
 from mmser.transcripts import read_transcript
@@ -320,6 +320,14 @@ def test_channels_alike_give_no_unnamed_speaker_a_role(pipeline: EmotionPipeline
     found = pipeline(wav_bytes(both, both), transcript=text.encode(), roles=("agent", "customer"))
     assert {turn.role for turn in found.turns} == {"unknown"}
     assert all(turn.emotion is None for turn in found.turns)
+    assert any("same sound" in warning for warning in found.warnings)
+
+
+def test_channels_alike_never_tell_the_parties_apart_by_ear(pipeline: EmotionPipeline):
+    """Mono saved as stereo: the agent's voice is on the customer's channel too."""
+    both = agent_voice() + customer_voice()
+    with pytest.raises(AudioError, match=r"same sound.*--transcript"):
+        pipeline(wav_bytes(both, both), transcribe=False, roles=("agent", "customer"))
 
 
 def test_a_role_goes_before_the_channel_that_the_transcript_states(pipeline: EmotionPipeline):

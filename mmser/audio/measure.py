@@ -111,3 +111,32 @@ def _to_width(block: Waveform, width: int) -> Waveform:
     if len(block) == width:
         return block
     return np.stack([block[side::width].mean(axis=0) for side in range(width)])
+
+
+TWIN_PROBES, TWIN_SECONDS = 12, 5.0  # stretches that are compared, evenly over the part, and their length
+TWIN_RESIDUAL = 1e-3  # 30 dB: crosstalk leaves far more of the other party's own voice
+
+
+def find_twin_channels(source: AudioSource) -> tuple[int, int] | None:
+    """Return two channels that hold the same sound, whatever their levels, or None.
+
+    A mono recording saved as stereo is the usual case: its channels do not tell who speaks. What is
+    left of one channel after the other, scaled to it, is taken away must lie 30 dB under it. Silence
+    resembles nothing.
+    """
+    count = source.num_channels
+    if count < 2:
+        return None
+    products = np.zeros((count, count))
+    seconds = min(TWIN_SECONDS, source.duration)
+    for start in np.linspace(source.start, source.end - seconds, TWIN_PROBES):
+        probe = np.stack([source.read(start, start + seconds, i) for i in range(count)]).astype(np.float64)
+        probe -= probe.mean(axis=1, keepdims=True)  # a common offset is no common sound
+        products += probe @ probe.T
+    energy = np.diag(products)
+    for first in range(count):
+        for second in range(first + 1, count):
+            both = energy[first] * energy[second]
+            if both > 0 and 1 - products[first, second] ** 2 / both < TWIN_RESIDUAL:
+                return first, second
+    return None

@@ -8,7 +8,7 @@ import typer
 
 from mmser import __version__
 from mmser.cli.console import Progress, print_result
-from mmser.cli.options import Debug, Model, Quiet, Threads
+from mmser.cli.options import Debug, Model, Quiet, Threads, parse_language
 from mmser.errors import MmserError
 
 EPILOG = """Examples:
@@ -41,7 +41,8 @@ def predict(
         typer.Option(help="What is said; repeat it for several clips, in their order."),
     ] = None,
     language: Annotated[
-        str | None, typer.Option(help="Of the text, as a code (en, de …); found out if left out.")
+        str | None,
+        typer.Option(help="Of the text: a code or a name (en, en-US, English); found out if left out."),
     ] = None,
     format: Annotated[Format, typer.Option(help="How to print the answers.")] = Format.TABLE,
     model: Model = None,
@@ -50,7 +51,7 @@ def predict(
     threads: Threads = 1,
 ) -> None:
     """Judge single clips, without the context of a call: one answer each."""
-    clips, texts = clips or [], text or None
+    clips, texts, spoken = clips or [], text or None, parse_language(language)
     number, kind = (len(clips), "clip") if clips else (len(texts or ()), "text")
     with Progress(quiet=quiet) as progress:
         progress.say(f"mmser {__version__}: judging {number} {kind}{'s' if number != 1 else ''}")
@@ -65,7 +66,7 @@ def predict(
             Progress(quiet=False).say(CLIP_NOTICE)
         set_threads(threads)
         pipeline = EmotionPipeline.from_pretrained(model)
-        reports = pipeline.predict_clips(clips, texts, language=language, progress=progress)
+        reports = pipeline.predict_clips(clips, texts, language=spoken, progress=progress)
         for report in reports:
             for warning in report.warnings:
                 progress.warn(warning)

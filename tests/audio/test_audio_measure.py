@@ -9,7 +9,14 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmser.audio import encode_mp3, open_recording, rms_dbfs, summarize_waveform, waveform_envelope
+from mmser.audio import (
+    encode_mp3,
+    find_twin_channels,
+    open_recording,
+    rms_dbfs,
+    summarize_waveform,
+    waveform_envelope,
+)
 from mmser.errors import OutputError
 
 Encode = Callable[..., bytes]
@@ -105,3 +112,26 @@ def test_no_room_for_the_mp3_is_told(encode: Encode, monkeypatch: pytest.MonkeyP
         pytest.raises(OutputError, match=r"temporary file at .* --no-audio"),
     ):
         encode_mp3(source)
+
+
+@pytest.mark.parametrize(("gain", "noise"), [(1.0, 0.0), (0.25, 0.0), (-1.0, 0.0), (1.0, 0.001)])
+def test_the_same_sound_on_two_channels_is_noticed_at_any_level(
+    encode: Encode, gain: float, noise: float
+) -> None:
+    rng = np.random.default_rng(0)
+    voice = 0.1 * rng.standard_normal(16_000 * 20)
+    other = gain * voice + noise * rng.standard_normal(len(voice))
+    third = 0.1 * rng.standard_normal(len(voice))
+    with open_recording(encode(np.stack([third, voice, other], axis=1))) as source:
+        assert find_twin_channels(source) == (1, 2)
+
+
+def test_crosstalk_silence_and_short_clips_are_no_twins(encode: Encode) -> None:
+    rng = np.random.default_rng(0)
+    first, second = 0.1 * rng.standard_normal((2, 8_000 * 20))
+    leaking = np.stack([first + 0.1 * second, second + 0.1 * first], axis=1)
+    silent = np.stack([first, np.zeros_like(first)], axis=1)
+    offset = leaking + np.array([0.5, 0.5])
+    for samples in (leaking, silent, offset, leaking[:80], leaking[:, :1]):
+        with open_recording(encode(samples)) as source:
+            assert find_twin_channels(source) is None

@@ -112,3 +112,15 @@ def test_every_help_has_examples(command: str):
     assert result.exit_code == 0
     assert "Examples:" in result.output
     assert re.search(rf"mmser {command}", result.output.split("Examples:")[1])
+
+
+@pytest.mark.parametrize(("stated", "read"), [("English", True), ("en-US", True), ("pl", False)])
+def test_the_language_of_a_text_may_be_named_in_any_form(mmser, model: str, stated: str, read: bool):
+    words = ("predict", "--text", "so angry", "--format", "json", "--model", model)
+    clip = json.loads(mmser(*words, "--language", stated).out)["clips"][0]
+    assert (clip["emotion"] is not None) == read
+
+
+def test_a_language_that_is_none_is_refused(mmser, model: str):
+    ran = mmser("predict", "--text", "so angry", "--language", "12", "--model", model)
+    assert ran.code == 2 and "'12' is not a language" in ran.error

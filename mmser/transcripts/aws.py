@@ -45,24 +45,36 @@ def read_transcribe(data: object) -> Parsed:
     results = get(data, "results")
     language = language_code(results.get("language_code"))
     items = objects(results["items"], "results.items")
+    tracks = _tracks(results.get("channel_labels"))
     if results.get("audio_segments"):
         entries = _audio_segments(objects(results["audio_segments"], "results.audio_segments"), items)
-    elif results.get("channel_labels"):
-        entries = _by_channel(results["channel_labels"])
+    elif tracks:
+        entries = _by_channel(tracks)
     else:
         tokens = _tokens(items, "results.items", _speakers(results.get("speaker_labels")))
         entries = entries_from_tokens(tokens, "results.items")
-    return Parsed(format="aws_transcribe", entries=entries, language=language, file_order=False)
+    return Parsed(
+        format="aws_transcribe",
+        entries=entries,
+        language=language,
+        num_channels=max(1, len(tracks)),
+        file_order=False,
+    )
 
 
-def _by_channel(labels: object) -> list[Entry]:
+def _tracks(labels: object) -> list[Json]:
+    return objects(get(labels, "channels"), "results.channel_labels.channels") if labels else []
+
+
+def _by_channel(tracks: list[Json]) -> list[Entry]:
     entries = []
-    for index, track in enumerate(objects(get(labels, "channels"), "results.channel_labels.channels")):
+    for index, track in enumerate(tracks):
         where = f"results.channel_labels.channels[{index}]"
         number = channel(track.get("channel_label"))
         tokens = list(_tokens(objects(track.get("items"), f"{where}.items"), f"{where}.items", {}))
-        for token in tokens:
-            token.channel, token.speaker = number, string(track, "channel_label", where)
+        label = string(track, "channel_label", where)
+        for token in tokens if len(tracks) > 1 else ():  # one channel is the mix of everybody
+            token.channel, token.speaker = number, label
         entries += entries_from_tokens(tokens, where)
     return entries
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from mmser.labels import Role
 from mmser.transcripts.clock import duration_seconds
-from mmser.transcripts.entries import Entry, Parsed, count
+from mmser.transcripts.entries import Entry, Parsed, channels_told, count
 from mmser.transcripts.fields import (
     Json,
     channel,
@@ -49,7 +49,13 @@ def read_azure(data: object) -> Parsed:
     if is_object(data, "phrases"):
         phrases = objects(get(data, "phrases"), "phrases")
         entries = [_fast(phrase, f"phrases[{index}]") for index, phrase in enumerate(phrases)]
-        return Parsed(format="azure_fast", entries=entries, language=_one_locale(phrases), file_order=False)
+        return Parsed(
+            format="azure_fast",
+            entries=entries,
+            language=_one_locale(phrases),
+            num_channels=channels_told(entries),
+            file_order=False,
+        )
     return _conversation(objects(_conversations(data), "conversations"))
 
 
@@ -95,6 +101,7 @@ def _batch(phrases: list[Json]) -> Parsed:
                 words=_batch_words(best, f"{where}.nBest[0]"),
             )
         )
+    parsed.num_channels = channels_told(parsed.entries)
     if failed:
         parsed.warnings.append(f"{count(failed, 'phrase')} that Azure did not recognise left out")
     return parsed

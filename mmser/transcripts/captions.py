@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from mmser.errors import TranscriptError
 from mmser.transcripts.clock import clock_seconds
+from mmser.transcripts.decoding import ends_abruptly
 from mmser.transcripts.entries import Entry, Parsed
 from mmser.transcripts.fields import language_code, shown
 from mmser.transcripts.names import numbered, speaker_names, split_prefix
@@ -23,7 +24,6 @@ _VTT_MARKUP = re.compile(
     re.IGNORECASE,
 )
 _SRT_MARKUP = re.compile(r"</?(?:i|b|u|font)(?:\s[^<>]*)?>|\{\\an?\d+\}", re.IGNORECASE)
-_END_OF_SPEECH = tuple(".?!…\"'”’»)]>;。？！-–—♪")
 
 
 @dataclass(slots=True)
@@ -168,7 +168,7 @@ def _without_markup(text: str, markup: re.Pattern[str]) -> str:
 
 def _watch_end(parsed: Parsed, text: str, cues: list[_Cue]) -> Parsed:
     """Warn where the last cue may be cut: no line end and no end of a sentence."""
-    if cues and not text.endswith("\n") and not text.rstrip().endswith(_END_OF_SPEECH):
+    if cues and ends_abruptly(text):
         parsed.warnings.append(
             f"line {cues[-1].line}: the last cue ends without a line break or a full stop; "
             f"the file may be cut short"

@@ -1,12 +1,58 @@
-"""Does this transcript belong to this recording?"""
+"""Is this transcript sound, and does it belong to this recording?"""
 
 import dataclasses
 
 from mmser.errors import TranscriptError
+from mmser.labels import ROLES
 from mmser.transcripts.entries import check_span, count, flag_overlaps
-from mmser.types import Seconds, Transcript
+from mmser.types import Seconds, Transcript, Turn, Word
 
 END_TOLERANCE: Seconds = 0.5  # recognisers round the last word past the end of the file
+
+
+def check_turns(transcript: Transcript) -> None:
+    """Refuse a transcript, put together by a program, that no reader would have made.
+
+    Raises:
+        TranscriptError: if an id comes twice, a role is none, a text is no text, or a time of a turn or a
+            word is one that no recording can have.
+    """
+    seen: set[str] = set()
+    for turn in transcript.turns:
+        where = f"turn {turn.id!r}"
+        if turn.id in seen:
+            raise TranscriptError(f"{where} comes twice; give every turn an id of its own")
+        seen.add(turn.id)
+        if turn.role not in ROLES:
+            raise TranscriptError(f"{where}: {turn.role!r} is not a role; roles are {', '.join(ROLES)}")
+        parts: list[Turn | Word] = [turn, *turn.words]
+        for part in parts:
+            if not isinstance(part.text, str | None):
+                raise TranscriptError(f"{where}: its text is {part.text!r}; give a string or None")
+            check_span(part.start, part.end, where)
+
+
+def plain_text(text: str) -> str:
+    """Return `text` with what UTF-8 cannot hold, halves of surrogate pairs, as U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def with_plain_text(transcript: Transcript) -> Transcript:
+    """Return the transcript with `plain_text` throughout; escapes in JSON may hold half a character."""
+    turns = tuple(
+        dataclasses.replace(
+            turn,
+            text=None if turn.text is None else plain_text(turn.text),
+            speaker=None if turn.speaker is None else plain_text(turn.speaker),
+            words=tuple(dataclasses.replace(word, text=plain_text(word.text)) for word in turn.words),
+        )
+        for turn in transcript.turns
+    )
+    return dataclasses.replace(transcript, turns=turns)
 
 
 def check_against(

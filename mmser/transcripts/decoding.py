@@ -4,6 +4,7 @@ import codecs
 
 from mmser.errors import TranscriptError
 
+END_OF_SPEECH = tuple(".?!…\"'”’»)]>;。？！-–—♪")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
@@ -45,6 +46,11 @@ def _without_mark(data: bytes) -> str:
         if not data[: error.start].isascii():
             raise _damaged("UTF-8", error) from error
         return _strict(data, "cp1252")
+
+
+def ends_abruptly(text: str) -> bool:
+    """Tell whether a text stops without a line break and without the end of a sentence."""
+    return not text.endswith("\n") and not text.rstrip().endswith(END_OF_SPEECH)
 
 
 def _strict(data: bytes, encoding: str) -> str:

@@ -29,15 +29,23 @@ def read_deepgram(data: object) -> Parsed:
     """
     tracks = objects(get(data, "results", "channels"), "results.channels")
     language = get(tracks, 0, "detected_language") or get(tracks, 0, "alternatives", 0, "languages", 0)
+    several = len(tracks) > 1
     by_channel = [
-        _tokens(get(track, "alternatives", 0, "words") or [], f"results.channels[{index}].words", index)
+        _tokens(
+            get(track, "alternatives", 0, "words") or [],
+            f"results.channels[{index}].words",
+            index if several else None,  # one channel is the mix of everybody
+        )
         for index, track in enumerate(tracks)
     ]
-    several = len(tracks) > 1
     spoken = get(data, "results", "utterances")
     entries = _utterances(objects(spoken, "results.utterances")) if spoken else []
-    # Utterances that hold fewer words than the channels would lose some: the words decide then.
-    if sum(len(entry.words) for entry in entries) != sum(map(len, by_channel)) or not entries:
+    spoken_words = sum(map(len, by_channel))
+    speakers = {entry.speaker for entry in entries} | {token.speaker for token in by_channel[0]}
+    nobody = not several and speakers <= {None}
+    # Utterances that hold fewer words than the channels would lose some, and those of nobody end at a
+    # pause only, with two people's words in one: the words decide then.
+    if spoken_words and (nobody or sum(len(entry.words) for entry in entries) != spoken_words):
         entries = [
             entry
             for index, tokens in enumerate(by_channel)
@@ -52,7 +60,13 @@ def read_deepgram(data: object) -> Parsed:
             for index, track in enumerate(tracks)
             if isinstance(text := get(track, "alternatives", 0, "transcript"), str)
         ]
-    return Parsed(format="deepgram", entries=entries, language=language_code(language), file_order=False)
+    return Parsed(
+        format="deepgram",
+        entries=entries,
+        language=language_code(language),
+        num_channels=len(tracks),
+        file_order=False,
+    )
 
 
 def _word(item: Json, where: str) -> Word:
@@ -64,7 +78,7 @@ def _word(item: Json, where: str) -> Word:
     )
 
 
-def _tokens(items: object, where: str, track: int) -> list[Token]:
+def _tokens(items: object, where: str, track: int | None) -> list[Token]:
     return [
         Token(word=_word(item, f"{where}[{index}]"), speaker=numbered(item.get("speaker")), channel=track)
         for index, item in enumerate(objects(items, where))

@@ -2,8 +2,10 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from mmser.errors import TranscriptError
 from mmser.labels import Role
@@ -11,9 +13,13 @@ from mmser.transcripts.names import role_of
 from mmser.types import Seconds, Times, Transcript, Turn, Word
 
 MAX_PAUSE: Seconds = 1.5  # a longer silence ends a turn, where the file itself gives no segments
+MAX_UNNAMED_PAUSE: Seconds = 0.5  # the same where nobody is named: another may speak after it
 SPOKEN_WORDS_PER_SECOND = 2.5  # places an end that the file does not state
 OVERLAP_TOLERANCE: Seconds = 0.02  # rounding in "offset + duration", not people talking at once
 MAX_TIME: Seconds = 1e7  # 115 days: beyond, the numbers are not seconds of a call
+
+_SENTENCE_END: Final = re.compile(r"[.?!…。？！][\"'”’»)\]]*$")
+_ABBREVIATION: Final = re.compile(r"(?:[^\W\d]\.)+|(?:mrs?|ms|dr|st|vs|prof|[sj]r|nr)\.", re.IGNORECASE)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -37,6 +43,7 @@ class Parsed:
     format: str
     entries: list[Entry]
     language: str | None = None
+    num_channels: int = 1  # that the file says it transcribed apart; 1 also where it does not say
     spoken_only: bool = False  # who spoke when, without words (RTTM): no text is no defect
     file_order: bool = True  # the file promises order, so that disorder deserves a warning
     warnings: list[str] = field(default_factory=list)
@@ -52,6 +59,11 @@ class Token:
     segment: int | None = None  # the file's own segment, where it gives one
 
 
+def channels_told(entries: Iterable[Entry]) -> int:
+    """Return how many channels a file has at least, where its first is known to be 0: "1" tells of two."""
+    return 1 + max((entry.channel or 0 for entry in entries), default=0)
+
+
 def join_words(words: Iterable[Word]) -> str:
     """Return the words as running text."""
     return " ".join(word.text.strip() for word in words if word.text.strip())
@@ -65,7 +77,8 @@ def attach_punctuation(word: Word, mark: str) -> Word:
 def entries_from_tokens(tokens: Iterable[Token], where: str) -> list[Entry]:
     """Join consecutive words of one speaker into entries.
 
-    The file's own segments are kept; where it gives none, a pause over `MAX_PAUSE` ends an entry.
+    The file's own segments are kept; where it gives none, a pause over `MAX_PAUSE` ends an entry. Words
+    of nobody may be of several people, so there a sentence or a pause over `MAX_UNNAMED_PAUSE` ends it too.
     """
     entries: list[Entry] = []
     group: list[Token] = []
@@ -82,9 +95,16 @@ def entries_from_tokens(tokens: Iterable[Token], where: str) -> list[Entry]:
 def _breaks(before: Token, after: Token) -> bool:
     if (before.speaker, before.channel, before.segment) != (after.speaker, after.channel, after.segment):
         return True
+    unnamed = after.speaker is None and after.channel is None
+    if unnamed and _ends_sentence(before.word.text):
+        return True
     if after.segment is not None or before.word.end is None or after.word.start is None:
         return False
-    return after.word.start - before.word.end > MAX_PAUSE
+    return after.word.start - before.word.end > (MAX_UNNAMED_PAUSE if unnamed else MAX_PAUSE)
+
+
+def _ends_sentence(text: str) -> bool:
+    return _SENTENCE_END.search(text) is not None and _ABBREVIATION.fullmatch(text) is None
 
 
 def _entry(group: list[Token], where: str) -> Entry:
@@ -132,7 +152,8 @@ def transcript_from(parsed: Parsed, language: str | None = None) -> Transcript:
         warnings.append(f"{count(len(entries) - len(kept), 'empty turn')} left out")
     if not kept:
         raise TranscriptError("it holds no spoken words; a transcript needs at least one turn with text")
-    _drop_lone_channel(kept)
+    if parsed.num_channels == 1:
+        _drop_lone_channel(kept)
     times = _check_times(kept)
     estimated = _fill_ends(kept) if times == "given" else set()
     if estimated:
@@ -171,8 +192,8 @@ def _complete(entry: Entry) -> Entry:
 
 
 def _drop_lone_channel(entries: list[Entry]) -> None:
-    """Forget a channel that everybody shares: it is the mix, and says nothing of who is who."""
-    if len({entry.channel for entry in entries}) == 1 and len({entry.speaker for entry in entries}) > 1:
+    """Forget a channel that every entry shares: it is the mix, and says nothing of who is who."""
+    if len({entry.channel for entry in entries}) == 1:
         for entry in entries:
             entry.channel = None
 

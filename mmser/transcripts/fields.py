@@ -15,6 +15,24 @@ _LANGUAGES = {
     "czech": "cs", "danish": "da", "finnish": "fi", "greek": "el", "norwegian": "no",
 }  # fmt: skip
 
+# ISO 639-2 (T and, where it differs, B) and 639-3, as captions state them. No library that mmser needs
+# has this table: whisper's, transformers' and datasets' know names and two letters only.
+_THREE_LETTERS = {
+    "eng": "en", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "ita": "it", "nld": "nl",
+    "dut": "nl", "por": "pt", "pol": "pl", "rus": "ru", "zho": "zh", "chi": "zh", "cmn": "zh", "jpn": "ja",
+    "kor": "ko", "ara": "ar", "arb": "ar", "tur": "tr", "hin": "hi", "swe": "sv", "ukr": "uk", "ces": "cs",
+    "cze": "cs", "dan": "da", "fin": "fi", "ell": "el", "gre": "el", "nor": "no", "nob": "nb", "nno": "nn",
+    "hun": "hu", "ron": "ro", "rum": "ro", "bul": "bg", "hrv": "hr", "srp": "sr", "bos": "bs", "slk": "sk",
+    "slo": "sk", "slv": "sl", "lit": "lt", "lav": "lv", "est": "et", "isl": "is", "ice": "is", "gle": "ga",
+    "cym": "cy", "wel": "cy", "cat": "ca", "glg": "gl", "eus": "eu", "baq": "eu", "mkd": "mk", "mac": "mk",
+    "sqi": "sq", "alb": "sq", "bel": "be", "mlt": "mt", "heb": "he", "fas": "fa", "per": "fa", "pes": "fa",
+    "urd": "ur", "ben": "bn", "tam": "ta", "tel": "te", "mar": "mr", "guj": "gu", "kan": "kn", "mal": "ml",
+    "pan": "pa", "nep": "ne", "sin": "si", "tha": "th", "vie": "vi", "ind": "id", "msa": "ms", "may": "ms",
+    "zsm": "ms", "tgl": "tl", "swa": "sw", "swh": "sw", "afr": "af", "zul": "zu", "xho": "xh", "hau": "ha",
+    "yor": "yo", "ibo": "ig", "amh": "am", "som": "so", "kat": "ka", "geo": "ka", "hye": "hy", "arm": "hy",
+    "aze": "az", "kaz": "kk", "uzb": "uz", "mon": "mn", "mya": "my", "bur": "my", "khm": "km", "lao": "lo",
+}  # fmt: skip
+
 
 def is_object(value: object, *keys: str) -> bool:
     """Tell whether `value` is a JSON object that has all the keys."""
@@ -102,11 +120,12 @@ def channel(value: object, *, first: int = 0) -> int | None:
 
 
 def language_code(value: object) -> str | None:
-    """Return "en" for "en-US", "EN" or "english"; None where nothing usable is stated."""
+    """Return "en" for "en-US", "EN", "eng" or "english"; None where nothing usable is stated."""
     if not isinstance(value, str):
         return None
     plain = value.strip().casefold()
     code = _LANGUAGES.get(plain) or re.split(r"[-_]", plain)[0]
+    code = _THREE_LETTERS.get(code, code)
     return code if re.fullmatch(r"[a-z]{2,3}", code) and code not in ("und", "mul", "zxx") else None
 
 

@@ -2,7 +2,7 @@
 
 from mmser.errors import TranscriptError
 from mmser.transcripts.clock import duration_seconds
-from mmser.transcripts.entries import Entry, Parsed, Token, entries_from_tokens
+from mmser.transcripts.entries import Entry, Parsed, Token, channels_told, entries_from_tokens
 from mmser.transcripts.fields import Json, confidence, get, is_object, language_code, objects, string
 from mmser.transcripts.names import numbered
 from mmser.types import Seconds, Word
@@ -55,6 +55,7 @@ def read_google(data: object) -> Parsed:
         format="google",
         entries=entries,
         language=languages.pop() if len(languages) == 1 else None,
+        num_channels=channels_told(entries),
         file_order=False,
     )
 

@@ -38,6 +38,7 @@ ROLE_NAMES: Final[dict[str, Role]] = {
     ),
 }  # fmt: skip
 
+_AGENT_WORDS: Final = {name for name, role in ROLE_NAMES.items() if role == "agent" and " " not in name}
 _ORDINAL = re.compile(r"[\s#.\-]*\d{1,3}$|[\s#.\-]+[a-z]$")
 _BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
 _AGENT_BY_NAME = re.compile(r"(?:agent|representative|operator)\s*[\s:,\-–]\s*\S")
@@ -49,14 +50,22 @@ def role_of(name: str | None) -> Role:
     if not name:
         return "unknown"
     plain = " ".join(name.casefold().replace("_", " ").split())
-    candidates = [plain, _ORDINAL.sub("", plain), plain.replace("-", " ")]
-    candidates += [found.strip() for found in _BRACKETS.findall(plain)]
-    candidates.append(_BRACKETS.sub("", plain).strip())
-    for candidate in candidates:
-        if candidate in ROLE_NAMES:
-            return ROLE_NAMES[candidate]
+    parts = (plain, " ".join(_BRACKETS.sub(" ", plain).split()), *_BRACKETS.findall(plain))
+    stated = {role for part in parts if (role := _role_of_part(part.strip())) != "unknown"}
+    # "Agent (Caller)" calls as an agent: whoever may be one must never be scored as somebody else.
+    if "agent" in stated:
+        return "agent"
+    if len(stated) != 1 or (stated == {"customer"} and _AGENT_WORDS & set(re.findall(r"\w+", plain))):
+        return "unknown"
+    return stated.pop()
+
+
+def _role_of_part(part: str) -> Role:
+    for form in (part, _ORDINAL.sub("", part), part.replace("-", " ")):
+        if form in ROLE_NAMES:
+            return ROLE_NAMES[form]
     # "Agent Maria" is withheld like any agent; the same guess for a customer would not be safe.
-    return "agent" if _AGENT_BY_NAME.match(plain) else "unknown"
+    return "agent" if _AGENT_BY_NAME.match(part) else "unknown"
 
 
 def numbered(label: object) -> str | None:

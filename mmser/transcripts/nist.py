@@ -15,6 +15,7 @@ _RTTM_TYPES: Final = (
     "SPEAKER", "SPKR-INFO", "LEXEME", "NON-LEX", "NON-SPEECH", "FILLER", "EDIT", "SU", "IP", "CB", "A/P",
     "SEGMENT", "NOSCORE", "NO_RT_METADATA",
 )  # fmt: skip
+_NOBODY: Final = ("<na>", "unknown", "unk", "speech")  # stands for a name where speakers were not told apart
 _CTM = re.compile(
     rf"(?P<file>\S+)\s+(?P<channel>\S+)\s+(?P<start>{_NUMBER})\s+(?P<length>{_NUMBER})\s+(?P<word>\S+)"
     rf"(?:\s+(?P<sure>{_NUMBER}|NA))?(?:\s+\S+){{0,2}}\s*",
@@ -67,6 +68,7 @@ def read_rttm(text: str) -> Parsed:
     """
     parsed = Parsed(format="rttm", entries=[], spoken_only=True, file_order=False)
     other, files = 0, set()
+    width = len(_first(text).split())
     for number, line in _lines(text):
         if line.split()[0] in _RTTM_TYPES[1:]:
             other += 1
@@ -74,6 +76,11 @@ def read_rttm(text: str) -> Parsed:
         found = _match(_RTTM, line, number, "SPEAKER file channel start duration <NA> <NA> name <NA> <NA>")
         start = seconds(found["start"], f"line {number}")
         files.add(found["file"])
+        columns = len(line.split())
+        if columns < min(width, 9):  # a name cut short would pass for another speaker
+            raise TranscriptError(
+                f"line {number}: it has {columns} columns, and the first {width}; the file may be cut short"
+            )
         if found["type"].upper() != "SPEAKER":
             raise TranscriptError(f"line {number}: {shown(found['type'])} is no RTTM type")
         parsed.entries.append(
@@ -81,7 +88,7 @@ def read_rttm(text: str) -> Parsed:
                 where=f"line {number}",
                 start=start,
                 end=round(start + seconds(found["length"], f"line {number}"), 6),
-                speaker=found["speaker"],
+                speaker=_somebody(found["speaker"]),
                 channel=channel(found["channel"], first=1),
             )
         )
@@ -110,7 +117,7 @@ def read_stm(text: str) -> Parsed:
                 where=f"line {number}",
                 start=seconds(found["start"], f"line {number}"),
                 end=seconds(found["end"], f"line {number}"),
-                speaker=found["speaker"],
+                speaker=_somebody(found["speaker"]),
                 channel=channel(found["channel"], first=1),
                 text=spoken,
             )
@@ -150,14 +157,20 @@ def read_ctm(text: str) -> Parsed:
 
 
 def _ctm_turns(tracks: dict[tuple[str, str], list[Token]]) -> Parsed:
+    """Read each side of each file as a speaker; the only side of one file is the mix, and nobody."""
     parsed = Parsed(format="ctm", entries=[], file_order=False)
     files = {file for file, _ in tracks}
     for (file, side), tokens in tracks.items():
         for token in tokens:
-            token.channel = channel(side, first=1)
-            token.speaker = numbered(f"{file} {side}" if len(files) > 1 else side)
+            if len(tracks) > 1:
+                token.channel = channel(side, first=1)
+                token.speaker = numbered(f"{file} {side}" if len(files) > 1 else side)
         parsed.entries += entries_from_tokens(tokens, f"{file} {side}")
     return _one_recording(parsed, files)
+
+
+def _somebody(name: str) -> str | None:
+    return None if name.casefold() in _NOBODY else name
 
 
 def _match(pattern: re.Pattern[str], line: str, number: int, shape: str) -> re.Match[str]:

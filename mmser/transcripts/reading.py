@@ -25,7 +25,7 @@ from mmser.transcripts import (
     vcon,
     whisper,
 )
-from mmser.transcripts.decoding import decode
+from mmser.transcripts.decoding import decode, ends_abruptly
 from mmser.transcripts.entries import Parsed, transcript_from
 from mmser.transcripts.fields import language_code, shown
 from mmser.types import Transcript
@@ -41,6 +41,8 @@ TEXT_FORMATS: Final[tuple[tuple[Callable[[str], bool], Callable[[str], Parsed]],
     (table.sniff_table, table.read_table),
     (dialogue.sniff_dialogue, dialogue.read_dialogue),
 )
+# A cut in the middle of a line leaves a file that these read as whole.
+LINE_READERS: Final = (nist.read_rttm, nist.read_stm, nist.read_ctm, table.read_table, dialogue.read_dialogue)
 JSON_FORMATS: Final[tuple[tuple[Callable[[object], bool], Callable[[object], Parsed]], ...]] = (
     (aws.sniff_transcribe, aws.read_transcribe),
     (aws.sniff_calls, aws.read_calls),
@@ -106,7 +108,12 @@ def _read(text: str, language: str | None) -> Transcript:
             return _read_json(data, language)
     for sniff, read in TEXT_FORMATS:
         if sniff(text):
-            return transcript_from(read(text), language)
+            parsed = read(text)
+            if read in LINE_READERS and ends_abruptly(text):
+                parsed.warnings.append(
+                    "the last line ends without a line break or a full stop; the file may be cut short"
+                )
+            return transcript_from(parsed, language)
     raise TranscriptError(
         "no known transcript format; mmser reads WebVTT, SRT, CSV, TSV, CTM, STM, RTTM, TextGrid, vCon, "
         '"Agent: …" text, and JSON of Whisper, WhisperX, AWS, Azure, Google, Deepgram, AssemblyAI, '

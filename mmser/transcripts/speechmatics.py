@@ -15,6 +15,7 @@ from mmser.transcripts.fields import (
     seconds,
     string,
 )
+from mmser.transcripts.names import role_of
 from mmser.types import Word
 
 _UNKNOWN = "UU"
@@ -36,7 +37,9 @@ def read_speechmatics(data: object) -> Parsed:
     """
     tokens: list[Token] = []
     languages: Counter[str] = Counter()
-    for index, item in enumerate(objects(get(data, "results"), "results")):
+    results = objects(get(data, "results"), "results")
+    several = len({label for item in results if isinstance(label := item.get("channel"), str)}) > 1
+    for index, item in enumerate(results):
         where = f"results[{index}]"
         if item.get("type") == "speaker_change":
             continue
@@ -47,7 +50,7 @@ def read_speechmatics(data: object) -> Parsed:
         if item.get("type") == "punctuation" and tokens and item.get("attaches_to") != "next":
             tokens[-1].word = attach_punctuation(tokens[-1].word, text)
         else:
-            tokens.append(_token(item, best, text, where))
+            tokens.append(_token(item, best, text, where, several=several))
         code = language_code(best.get("language"))
         languages.update([code] if code else [])
     stated = get(data, "metadata", "transcription_config", "language")
@@ -60,7 +63,7 @@ def read_speechmatics(data: object) -> Parsed:
     )
 
 
-def _token(item: Json, best: Json, text: str, where: str) -> Token:
+def _token(item: Json, best: Json, text: str, where: str, *, several: bool) -> Token:
     speaker = best.get("speaker")
     label = item.get("channel")
     return Token(
@@ -70,10 +73,12 @@ def _token(item: Json, best: Json, text: str, where: str) -> Token:
             end=seconds(item.get("end_time"), f"{where}.end_time"),
             confidence=confidence(best.get("confidence")),
         ),
-        speaker=speaker if isinstance(speaker, str) and speaker != _UNKNOWN else _label(label),
-        channel=channel(label, first=1),
+        speaker=speaker if isinstance(speaker, str) and speaker != _UNKNOWN else _label(label, several),
+        channel=channel(label, first=1) if several else None,  # one channel is the mix of everybody
     )
 
 
-def _label(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def _label(value: object, several: bool) -> str | None:
+    """Return a channel's name as its speaker's; the only channel names somebody only if it states a role."""
+    named = isinstance(value, str) and (several or role_of(value) != "unknown")
+    return str(value) if named else None

@@ -6,7 +6,7 @@ Read by a few lines of our own: the `vcon` package (0.3) brings pytest, Authlib 
 import dataclasses
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from mmser.errors import TranscriptError
@@ -175,30 +175,51 @@ def _body(item: Json, where: str, read_body: Read) -> Parsed | None:
 
 
 def _joined(data: object, bodies: dict[str, Parsed]) -> Parsed:
-    """Join the dialogues of one vCon; later ones are moved by when they began."""
+    """Join the dialogues of one vCon, each moved by how long after the earliest it began."""
     first = next(iter(bodies.values()))
+    if len(bodies) == 1:
+        return dataclasses.replace(first, format="vcon", file_order=False)
+    began = {key: _began(data, json.loads(key)) for key in bodies}
+    origin = min((start for start in began.values() if start is not None), default=None)
+    offsets = {
+        key: 0.0 if start is None or origin is None else (start - origin).total_seconds()
+        for key, start in began.items()
+    }
     parsed = Parsed(format="vcon", entries=[], language=first.language, file_order=False)
-    origin: datetime | None = None
-    for key, part in bodies.items():
-        began = _began(data, json.loads(key))
-        origin = origin or began
-        if len(bodies) > 1 and began is not None and origin is not None:
-            _move(part.entries, (began - origin).total_seconds())
-        parsed.entries += part.entries
-        parsed.warnings += part.warnings
-    if len(bodies) > 1:
-        parsed.warnings.append(f"the transcripts of {len(bodies)} dialogues were joined by when they began")
+    for key in sorted(bodies, key=offsets.__getitem__):
+        _move(bodies[key].entries, offsets[key])
+        parsed.entries += bodies[key].entries
+        parsed.warnings += bodies[key].warnings
+    parsed.warnings.append(_how_joined(len(bodies), sum(start is None for start in began.values())))
     return parsed
 
 
+def _how_joined(dialogues: int, unplaced: int) -> str:
+    if not unplaced:
+        return f"the transcripts of {dialogues} dialogues were joined by when they began"
+    return (
+        f"the transcripts of {dialogues} dialogues were joined, but {unplaced} of them state no start: their "
+        "times count from the beginning of the earliest and may lie over another's; give every dialogue its "
+        "'start'"
+    )
+
+
 def _began(data: object, dialog: object) -> datetime | None:
-    index = dialog[0] if isinstance(dialog, list) and dialog else dialog
-    stated = get(data, "dialog", index, "start") if isinstance(index, int) else None
+    """Return when the earliest of an analysis's dialogues began, in UTC; None where none of them says."""
+    stated = [
+        get(data, "dialog", index, "start")
+        for index in (dialog if isinstance(dialog, list) else [dialog])
+        if isinstance(index, int)
+    ]
+    return min((found for text in stated if (found := _instant(text)) is not None), default=None)
+
+
+def _instant(text: object) -> datetime | None:
     try:
-        began = datetime.fromisoformat(stated) if isinstance(stated, str) else None
-    except ValueError:
+        stated = datetime.fromisoformat(str(text))
+        return stated.replace(tzinfo=None) - (stated.utcoffset() or timedelta())
+    except (ValueError, OverflowError):  # no date, or one beside the calendar's edge
         return None
-    return None if began is None else began.replace(tzinfo=None) - (began.utcoffset() or began - began)
 
 
 def _move(entries: list[Entry], by: float) -> None:

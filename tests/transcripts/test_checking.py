@@ -6,13 +6,13 @@ import time
 import pytest
 
 from mmser.errors import TranscriptError
-from mmser.transcripts import check_against, read_transcript
+from mmser.transcripts import check_against, check_turns, read_transcript, with_plain_text
 from mmser.transcripts.clock import as_clock
-from mmser.types import Transcript, Turn
+from mmser.types import Transcript, Turn, Word
 
 
 def table(*rows: str) -> Transcript:
-    return read_transcript("\n".join(["start,end,speaker,text", *rows]).encode())
+    return read_transcript("\n".join(["start,end,speaker,text", *rows, ""]).encode())
 
 
 def test_turns_out_of_order_are_sorted_numbered_and_counted() -> None:
@@ -90,3 +90,33 @@ def test_two_hundred_thousand_turns_load_without_quadratic_work() -> None:
     assert time.process_time() - began < 120  # about 8 s on a free core; quadratic work would take hours
     assert len(transcript.turns) == number and transcript.turns[-1].id == f"t{number}"
     assert all("overlap" in turn.flags for turn in transcript.turns)
+
+
+@pytest.mark.parametrize(
+    ("turn", "said"),
+    [
+        ({"start": -1.0}, "negative"),
+        ({"start": 5.0, "end": 3.0}, "before it starts"),
+        ({"end": math.nan}, "not finite"),
+        ({"end": 1e300}, "too large"),
+        ({"role": "boss"}, "'boss' is not a role"),
+        ({"text": 5}, "give a string"),
+        ({"words": (Word(text="so", start=math.nan),)}, "not finite"),
+        ({"id": "t1"}, "comes twice"),
+    ],
+)
+def test_a_transcript_made_by_a_program_is_checked_like_a_file(turn: dict[str, object], said: str) -> None:
+    first = Turn(id="t1", start=0.0, end=1.0, text="yes")
+    second = Turn(**({"id": "t2", "start": 2.0, "end": 3.0, "text": "no"} | turn))  # type: ignore[arg-type]
+    with pytest.raises(TranscriptError, match=said):
+        check_turns(Transcript(turns=(first, second), format="made"))
+    check_turns(Transcript(turns=(first,), format="made"))
+
+
+def test_half_a_character_is_replaced_and_all_else_stays() -> None:
+    read = read_transcript(
+        b'{"segments": [{"start": 0, "end": 1, "text": "hello \\ud83d there \\ud83d\\ude00"}]}'
+    )
+    (turn,) = with_plain_text(read).turns
+    assert turn.text == "hello \ufffd there \U0001f600"
+    assert with_plain_text(table("0,1,A,gr\u00fc\u00df dich")).turns[0].text == "gr\u00fc\u00df dich"

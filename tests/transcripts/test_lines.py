@@ -152,3 +152,28 @@ def test_a_short_textgrid_reads_whole_and_never_cut() -> None:
 def test_broken_lines_are_named(text: str, place: str) -> None:
     with pytest.raises(TranscriptError, match=place):
         read_transcript(text.encode())
+
+
+RTTM_LINE = "SPEAKER call 1 {} 1.0 <NA> <NA> {} <NA> <NA>"
+
+
+def test_a_speaker_name_that_is_cut_off_is_no_new_speaker() -> None:
+    whole = "\n".join(RTTM_LINE.format(i, f"speaker9{i % 2}") for i in range(3)) + "\n"
+    assert {turn.speaker for turn in read_transcript(whole.encode()).turns} == {"speaker90", "speaker91"}
+    with pytest.raises(TranscriptError, match="line 3: it has 8 columns"):
+        read_transcript(whole[: whole.rindex("eaker90") + 2].encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "start,end,speaker,text\n0,1,A,my parcel is late and i want a refund\n",
+        "start\tend\ttext\n0\t1\tmy parcel is late and i want a refund\n",
+        "Agent: hello\nCustomer: my parcel is late and i want a refund\n",
+        "call 1 spk 0.0 2.0 my parcel is late and i want a refund\n",
+        "call 1 0.0 0.5 my\ncall 1 0.5 0.5 parcel\n",
+    ],
+)
+def test_a_file_that_stops_within_a_line_is_read_with_a_warning(text: str) -> None:
+    assert not any("cut short" in warning for warning in read_transcript(text.encode()).warnings)
+    assert any("cut short" in warning for warning in read_transcript(text[:-3].encode()).warnings)

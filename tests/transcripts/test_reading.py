@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mmser.errors import TranscriptError
 from mmser.transcripts import read_transcript
+from mmser.transcripts.fields import _LANGUAGES, _THREE_LETTERS, language_code
 from mmser.types import Transcript
 
 VTT = "WEBVTT\r\n\r\n00:01.000 --> 00:02.000\r\n<v Zoë>Süße Grüße – „ja“ €5</v>\r\n"
@@ -147,3 +148,22 @@ def test_hostile_text_costs_no_more_than_its_length(data: bytes) -> None:
     began = time.process_time()
     read_or_refuse(data)
     assert time.process_time() - began < 20  # each takes about a second; backtracking would take hours
+
+
+@pytest.mark.parametrize(
+    ("stated", "code"),
+    [
+        ("eng", "en"), ("ENG", "en"), ("eng-US", "en"), ("deu", "de"), ("ger", "de"), ("fre", "fr"),
+        ("chi", "zh"), ("cmn-Hans-CN", "zh"), ("dut", "nl"), ("nob", "nb"), ("per", "fa"), ("ron", "ro"),
+        ("en_GB", "en"), ("English", "en"), ("haw", "haw"),
+        ("12", None), ("klingon", None), ("und", None), ("mul", None), ("", None), (7, None), (None, None),
+    ],
+)  # fmt: skip
+def test_languages_are_known_by_name_and_by_two_or_three_letters(stated: object, code: str | None) -> None:
+    assert language_code(stated) == code
+
+
+def test_every_three_letter_code_stands_for_a_language_of_two_letters() -> None:
+    for name, code in _THREE_LETTERS.items():
+        assert len(name) == 3 and len(code) == 2
+    assert set(_LANGUAGES.values()) - set(_THREE_LETTERS.values()) == set()

@@ -21,6 +21,11 @@ from mmser.types import Transcript, Turn
         ("Zoë Ångström", "unknown"), ("Speaker 1", "unknown"), ("spk_0", "unknown"), ("A", "unknown"),
         ("Customer Success", "unknown"), ("Agentur", "unknown"), ("", "unknown"), (None, "unknown"),
         ("Customer Maria", "unknown"), ("Customer Service", "agent"),
+        ("Agent (Caller)", "agent"), ("Operator (Customer)", "agent"), ("Support (Kunde)", "agent"),
+        ("Customer Service (Client)", "agent"), ("Agent 1 (Caller)", "agent"), ("Caller (Agent 2)", "agent"),
+        ("Caller [Agent Maria]", "agent"), ("Agent Maria (Customer)", "agent"), ("(Caller) Agent", "agent"),
+        ("Caller (Maria, agent)", "unknown"), ("Customer (IVR)", "unknown"), ("Bot (Customer)", "unknown"),
+        ("Maria (Customer)", "customer"), ("Customer (Maria)", "customer"), ("Caller 1 (Client)", "customer"),
     ],
 )  # fmt: skip
 def test_only_names_that_state_a_role_have_one(name: str | None, role: str) -> None:
@@ -67,10 +72,3 @@ def test_agents_customers_and_bots_of_a_transferred_call_stay_apart() -> None:
     turns = read_transcript(text).turns
     assert len({turn.speaker for turn in turns}) == 6
     assert [turn.role for turn in turns] == ["system", "agent", "customer", "system", "agent", "customer"]
-
-
-def test_a_channel_that_everybody_shares_is_forgotten() -> None:
-    shared = b"c 1 Agent 0 1 hi\nc 1 Customer 1 2 yes\n"
-    apart = b"c A Agent 0 1 hi\nc B Customer 1 2 yes\n"
-    assert [turn.channel for turn in read_transcript(shared).turns] == [None, None]
-    assert [turn.channel for turn in read_transcript(apart).turns] == [0, 1]

@@ -94,6 +94,37 @@ def test_transcripts_of_two_dialogues_are_joined_by_when_they_began() -> None:
     assert any("same dialogue" in w for w in transcript.warnings)
 
 
+def joined(*dialogues: tuple[str | None, str]) -> Transcript:
+    bodies = [{"text": "…", "segments": [{"start": 1, "end": 2, "text": text}]} for _, text in dialogues]
+    return read(
+        vcon(
+            dialog=[{"type": "recording", "start": start} for start, _ in dialogues],
+            analysis=[{"type": "transcript", "dialog": n, "body": body} for n, body in enumerate(bodies)],
+        )
+    )
+
+
+def test_dialogues_listed_in_any_order_count_from_the_earliest() -> None:
+    transcript = joined(("2025-01-01T10:05:00Z", "later"), ("2025-01-01T10:00:00Z", "first"))
+    assert [(turn.text, turn.start) for turn in transcript.turns] == [("first", 1), ("later", 301)]
+
+
+def test_dialogues_without_times_follow_one_another_as_they_began() -> None:
+    starts = ("2025-01-01T10:05:00Z", "2025-01-01T10:00:00Z")
+    bodies = [{"type": "transcript", "dialog": n, "body": {"transcript": f"said {n}"}} for n in (0, 1)]
+    dialog = [{"type": "recording", "start": start} for start in starts]
+    transcript = read(vcon(dialog=dialog, analysis=bodies))
+    assert [turn.text for turn in transcript.turns] == ["said 1", "said 0"]
+
+
+@pytest.mark.parametrize("start", [None, "soon", "0001-01-01T00:00:00+01:00"])
+def test_a_dialogue_that_states_no_start_is_warned_of(start: str | None) -> None:
+    transcript = joined(("2025-01-01T10:05:00Z", "later"), ("2025-01-01T10:00:00Z", "first"), (start, "lost"))
+    assert {turn.text: turn.start for turn in transcript.turns} == {"first": 1, "lost": 1, "later": 301}
+    assert any("1 of them state no start" in warning for warning in transcript.warnings)
+    assert not any("by when they began" in warning for warning in transcript.warnings)
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -89,11 +89,16 @@ def test_aws_channels_are_apart(data_dir: Path) -> None:
         assert sorted(word.start or 0.0 for turn in turns for word in turn.words) == said
 
 
-def test_aws_plain_splits_at_long_pauses_only(data_dir: Path) -> None:
-    raw, transcript = load(data_dir, "aws_transcribe_plain_a.json")
-    timed = [item for item in raw["results"]["items"] if "start_time" in item]
-    pauses = [float(b["start_time"]) - float(a["end_time"]) for a, b in itertools.pairwise(timed)]
-    assert len(transcript.turns) == 1 + sum(pause > 1.5 for pause in pauses)
+def test_aws_plain_names_nobody_and_splits_at_sentences_and_pauses(data_dir: Path) -> None:
+    _, named = load(data_dir, "aws_transcribe_speaker_labels_a.json")
+    _, transcript = load(data_dir, "aws_transcribe_plain_a.json")
+    words = [word for turn in transcript.turns for word in turn.words]
+    breaks = sum(
+        a.text[-1] in ".?!" or (b.start or 0) - (a.end or 0) > 0.5 for a, b in itertools.pairwise(words)
+    )
+    assert len(transcript.turns) == 1 + breaks
+    who = {word.start: turn.speaker for turn in named.turns for word in turn.words}
+    assert all(len({who[word.start] for word in turn.words}) == 1 for turn in transcript.turns)
 
 
 def test_aws_newer_jobs_list_their_segments() -> None:

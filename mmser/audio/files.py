@@ -8,9 +8,13 @@ compressed files that are cut off, are decoded once from the beginning into a te
 """
 
 import math
+import os
+import re
+import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from typing import Any, Final
 
 import numpy as np
@@ -19,8 +23,8 @@ import soundfile
 import soxr
 
 from mmser.audio.codecs import decode_to_flac, needs_codecs
-from mmser.audio.intake import Intake, Source, take_in
-from mmser.audio.wav import WavData, Window, find_wav_data
+from mmser.audio.intake import Intake, Source, make_copy_path, no_room, take_in
+from mmser.audio.wav import WavData, Window, complain_of_length, find_wav_data
 from mmser.errors import AudioError
 
 Waveform = npt.NDArray[np.float32]
@@ -30,6 +34,8 @@ MARGIN: Final = 1_600  # output samples, 0.1 s: longer than the resampler's filt
 CHUNK_FRAMES: Final = 1 << 16
 SHORT_CHUNK: Final = 0.06  # s; a damaged file loses the whole chunk in which libsndfile gives up
 SLACK: Final = 0.1  # s; a decoded file may be so much shorter than stated before it counts as cut off
+MIN_STILL: Final = 0.1  # s; a value that is not 0 must last this long to be called silence
+MPEG_TAGS: Final = (0x50, 0x55)  # of MP2 and MP3 within WAV
 LIMIT: Final = 1e9  # a float sample beyond it is damage, and would overflow in the resampler
 MIN_RATE, MAX_RATE = 1_000, 655_350  # Hz; FLAC, for temporary copies, knows no more
 
@@ -57,6 +63,8 @@ class AudioFile:
             self.num_frames: int = self.sound.frames
             self.num_channels: int = self.sound.channels
             self.sampling_rate: int = self.sound.samplerate
+            # First and last frame of what was inspected, and the channels that never change there.
+            self._still: tuple[int, int, list[int]] = (0, 0, [])
             self._floats = self.sound.subtype in ("FLOAT", "DOUBLE")  # others cannot hold a NaN
             if self.num_frames <= 0:
                 raise AudioError(f"{self.name} holds 0 samples; give a file that holds audio")
@@ -97,7 +105,8 @@ class AudioFile:
     def resampled(self, first: int, last: int, channel: int | None = None) -> Iterator[Waveform]:
         """Yield chunks (samples, channels) at 16 kHz that together are samples `first` to `last` exactly.
 
-        Beyond the end of the file there is silence. NaN, infinite and absurd samples become 0.
+        Beyond the end of the file there is silence. NaN, infinite and absurd samples become 0, and so does
+        a channel that never changes over what was inspected.
         """
         common = math.gcd(self.sampling_rate, SAMPLING_RATE)
         step_in, step_out = self.sampling_rate // common, SAMPLING_RATE // common
@@ -106,7 +115,10 @@ class AudioFile:
         stop = -(-(last + MARGIN) * self.sampling_rate // SAMPLING_RATE)
         width = self.num_channels if channel is None else 1
         resampler = soxr.ResampleStream(self.sampling_rate, SAMPLING_RATE, width, "float32", "HQ")
-        for chunk, at_end in self.native(anchor * step_in, stop):
+        position = anchor * step_in
+        for chunk, at_end in self.native(position, stop):
+            self._silence_still(chunk, position)
+            position += len(chunk)
             if channel is not None:
                 chunk = chunk[:, channel : channel + 1]
             chunk = np.where(_usable(chunk), chunk, np.float32(0)) if self._floats else chunk
@@ -126,6 +138,7 @@ class AudioFile:
     def inspect(self, start: float, end: float) -> tuple[int, list[int]]:
         """Count unusable samples (NaN, infinite, absurd) and list the channels that never change, in seconds.
 
+        Such a channel holds no sound, whatever its level (A-law knows no 0), and reads as 0 from here on.
         A whole pass is made only where it is needed: for float encodings, and until every channel has moved.
         """
         first, last = math.floor(start * self.sampling_rate), math.ceil(end * self.sampling_rate)
@@ -146,7 +159,17 @@ class AudioFile:
             raise AudioError(
                 f"{self.name} holds no usable sample (all {num_bad} are NaN, infinite or beyond 1e9)"
             )
-        return num_bad, [int(i) for i in np.flatnonzero(still)]
+        if level is not None and num_samples < MIN_STILL * self.sampling_rate * self.num_channels:
+            still &= level == 0
+        channels = [int(i) for i in np.flatnonzero(still)]
+        self._still = first, last, channels
+        return num_bad, channels
+
+    def _silence_still(self, chunk: Waveform, position: int) -> None:
+        """Set to 0 what `inspect` found to hold no sound, in a chunk (frames, channels) at `position`."""
+        first, last, channels = self._still
+        if channels:
+            chunk[max(0, first - position) : max(0, last - position), channels] = 0
 
 
 def _usable(chunk: Waveform) -> npt.NDArray[np.bool_]:
@@ -159,11 +182,13 @@ def _open_sound(intake: Intake, stack: ExitStack) -> tuple[Any, list[str]]:
     intake.file.seek(0)
     head = intake.file.read(12)
     wav = find_wav_data(intake.file)
-    complaint = wav.complaint() if wav else None
+    hush = _hush(head, wav, stack)
+    complaint = wav.complaint() if wav else complain_of_length(intake.file)
     warnings = [f"{intake.name}: {complaint}"] if complaint else []
 
     def opened() -> Any:
-        return stack.enter_context(_open_with_libsndfile(intake, wav))
+        with hush:
+            return stack.enter_context(_open_with_libsndfile(intake, wav))
 
     try:
         sound = opened()
@@ -177,7 +202,7 @@ def _open_sound(intake: Intake, stack: ExitStack) -> tuple[Any, list[str]]:
                 "give WAV, FLAC, MP3 or Ogg, or m4a, webm or amr with the codecs extra"
             ) from error
         path, warnings = decode_to_flac(intake.file, intake.name, stack)
-        return stack.enter_context(soundfile.SoundFile(path)), warnings
+        return _open_copy(intake.name, path, stack), warnings
     if not MIN_RATE <= sound.samplerate <= MAX_RATE:
         raise AudioError(
             f"{intake.name} states a sampling rate of {sound.samplerate} Hz; "
@@ -185,14 +210,68 @@ def _open_sound(intake: Intake, stack: ExitStack) -> tuple[Any, list[str]]:
         )
     if sound.frames < 0:
         raise AudioError(f"{intake.name} is damaged: it states a negative number of samples")
-    lossy = sound.format in ("OGG", "MP3", "MPEG")
+    lossy = sound.format in ("OGG", "MP3", "MPEG") or sound.subtype.startswith("MPEG")  # MP3 within WAV
     if lossy or not sound.seekable() or not _reaches_end(sound):
-        return _spool(intake, sound.frames, opened, warnings, stack)
+        return _spool(intake, sound.frames, opened, hush, warnings, stack)
     return sound, warnings
 
 
+class _Hush:
+    """A context for calls into libsndfile in which libmpg123 cannot write to stderr, as it does of its own.
+
+    Nothing but the descriptor stops it, and that belongs to the whole process: so the context is kept short,
+    one thread at a time is in it, and what other threads write meanwhile is passed on.
+    """
+
+    _LOCK = threading.Lock()
+    _REMARKS = re.compile(rb"(?:\[src/libmpg123/|Warning: |Note: )[^\n]*\n?")
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._held = stack.enter_context(tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
+        self._inside, self._stderr = False, -1
+        stack.callback(self._leave)  # an interrupt may come on the way in or out
+
+    def __enter__(self) -> None:
+        self._inside = self._LOCK.acquire()
+        with suppress(OSError):  # it is closed
+            self._stderr = os.dup(2)
+            os.dup2(self._held.fileno(), 2)
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._stderr >= 0:
+            with suppress(OSError):
+                os.dup2(self._stderr, 2)
+                os.close(self._stderr)
+            self._stderr = -1
+        if self._held.tell():
+            self._held.seek(0)
+            others = self._REMARKS.sub(b"", self._held.read())
+            self._held.seek(0)
+            self._held.truncate()
+            with suppress(OSError):
+                os.write(2, others)
+        if self._inside:
+            self._inside = False
+            self._LOCK.release()
+
+
+def _hush(head: bytes, wav: WavData | None, stack: ExitStack) -> AbstractContextManager[None]:
+    """Return a context that can be entered repeatedly; it does something for MP3 only."""
+    mp3 = head[:3] == b"ID3" or (head[0] == 0xFF and head[1:2] >= b"\xe0") or (wav and wav.tag in MPEG_TAGS)
+    # A process that began without a stderr has some other file as descriptor 2 by now.
+    if mp3 and sys.__stderr__ is not None:
+        with suppress(OSError):  # no folder for temporary files; where one is needed, that is told
+            return _Hush(stack)
+    return nullcontext()
+
+
 def _open_with_libsndfile(intake: Intake, wav: WavData | None) -> Any:
-    if wav and wav.understated and wav.raw_subtype:
+    if wav and wav.understated and wav.true_length:
+        return soundfile.SoundFile(Window(intake.file, fix_at=wav.length_at, fix=wav.true_length))
+    if wav and wav.understated and wav.raw_subtype:  # longer than its kind of header can say
         return soundfile.SoundFile(
             Window(intake.file, wav.offset),
             samplerate=wav.sampling_rate,
@@ -219,7 +298,12 @@ def _reaches_end(sound: Any) -> bool:
 
 
 def _spool(
-    intake: Intake, stated: int, opened: Callable[[], Any], warnings: list[str], stack: ExitStack
+    intake: Intake,
+    stated: int,
+    opened: Callable[[], Any],
+    hush: AbstractContextManager[None],
+    warnings: list[str],
+    stack: ExitStack,
 ) -> tuple[Any, list[str]]:
     """Decode from the beginning, as far as it goes, into a temporary FLAC file."""
     sound, written = opened(), 0
@@ -228,16 +312,14 @@ def _spool(
             f"{intake.name} has {sound.channels} channels; in {sound.format} up to 8 can be read"
         )
     subtype = "PCM_24" if sound.subtype == "PCM_24" else "PCM_16"
-    target = stack.enter_context(tempfile.NamedTemporaryFile(suffix=".flac"))  # noqa: SIM115
+    path = make_copy_path(intake.name, stack)
     try:
-        with soundfile.SoundFile(target.name, "w", sound.samplerate, sound.channels, subtype) as out:
-            for chunk in _until_damage(sound):
+        with soundfile.SoundFile(path, "w", sound.samplerate, sound.channels, subtype) as out:
+            for chunk in _until_damage(sound, hush):
                 out.write(np.clip(chunk, -1, 1))
                 written += len(chunk)
     except soundfile.LibsndfileError as error:
-        raise AudioError(
-            f"{intake.name} cannot be decoded to the temporary file {target.name}: {error}"
-        ) from error
+        raise no_room(intake.name, error) from error
     if not written:
         raise AudioError(f"{intake.name} holds 0 samples that can be decoded; give a file that holds audio")
     if written < stated - SLACK * sound.samplerate:
@@ -247,13 +329,29 @@ def _spool(
             *warnings,
             f"{intake.name} is cut off or damaged: {there}{promise} are there and are used",
         ]
-    return stack.enter_context(soundfile.SoundFile(target.name)), warnings
+    return _open_copy(intake.name, path, stack), warnings
 
 
-def _until_damage(sound: Any) -> Iterator[Waveform]:
+def _open_copy(name: str, path: str, stack: ExitStack) -> Any:
+    """Open a decoded copy, if it is whole: of room that lacks for its last bytes libsndfile says nothing."""
+    cause: Exception | None = None
+    try:
+        sound = stack.enter_context(soundfile.SoundFile(path))
+        if _reaches_end(sound):
+            return sound
+    except soundfile.LibsndfileError as error:
+        cause = error
+    raise no_room(name, OSError("its end is missing")) from cause
+
+
+def _until_damage(sound: Any, hush: AbstractContextManager[None]) -> Iterator[Waveform]:
     num_frames = max(1, round(SHORT_CHUNK * sound.samplerate))
     try:
-        while len(chunk := sound.read(num_frames, dtype="float32", always_2d=True)):
+        while True:
+            with hush:
+                chunk = sound.read(num_frames, dtype="float32", always_2d=True)
+            if not len(chunk):
+                return
             yield chunk
     except (soundfile.LibsndfileError, ValueError):
         return  # the caller counts what came, and tells

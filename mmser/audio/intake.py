@@ -3,7 +3,6 @@
 import hashlib
 import io
 import os
-import shutil
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -54,7 +53,7 @@ def take_in(source: Source, stack: ExitStack) -> Intake:
             f"a recording must be a path, bytes or a binary file object, not {type(source).__name__}"
         )
     try:
-        seekable = _seekable(file, stack)
+        seekable = _seekable(name, file, stack)
         digest = _sha256(seekable)
     except (OSError, ValueError, TypeError) as error:
         raise AudioError(f"{name} cannot be read: {error}") from error
@@ -83,14 +82,49 @@ def _open_path(path: str, stack: ExitStack) -> BinaryIO:
         raise AudioError(f"{path!r} cannot be read: {reason}") from error
 
 
-def _seekable(file: BinaryIO, stack: ExitStack) -> BinaryIO:
+def make_copy_path(name: str, stack: ExitStack) -> str:
+    """Make an empty temporary file for the decoded samples of `name` and return its path; `stack` deletes it.
+
+    Raises:
+        AudioError: if it cannot be made.
+    """
+    try:
+        return stack.enter_context(tempfile.NamedTemporaryFile(suffix=".flac")).name
+    except OSError as error:
+        raise no_room(name, error) from error
+
+
+def no_room(name: str, error: Exception) -> AudioError:
+    """Return the error for a temporary copy that cannot be written, or not whole."""
+    reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+    folder = tempfile.tempdir or "the folder for temporary files"  # None where no folder was found
+    return AudioError(
+        f"{name} needs room for a temporary copy, which cannot be written in {folder} "
+        f"({reason.rstrip('.')}); free space there, or name another folder in TMPDIR"
+    )
+
+
+def _seekable(name: str, file: BinaryIO, stack: ExitStack) -> BinaryIO:
     if not hasattr(file, "seekable") or file.seekable():
         file.seek(0)
         return file
-    spool: BinaryIO = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-    shutil.copyfileobj(file, spool, CHUNK_BYTES)
+    try:
+        spool: BinaryIO = stack.enter_context(tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
+    except OSError as error:
+        raise no_room(name, error) from error
+    while chunk := file.read(CHUNK_BYTES):
+        _write_whole(name, spool, chunk)
     spool.seek(0)
     return spool
+
+
+def _write_whole(name: str, spool: BinaryIO, chunk: bytes) -> None:
+    view = memoryview(chunk)
+    try:
+        while view:  # without a buffer a write may take a part only, the last before the disk is full
+            view = view[spool.write(view) :]
+    except OSError as error:
+        raise no_room(name, error) from error
 
 
 def _sha256(file: BinaryIO) -> str:

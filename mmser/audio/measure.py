@@ -1,8 +1,6 @@
-"""Loudness, the envelope that a report draws, and the compressed copy that it plays."""
+"""The envelope that a report draws, the compressed copy that it plays, and channels that are one."""
 
-import math
 import tempfile
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -13,35 +11,14 @@ from mmser.audio.source import AudioSource
 from mmser.errors import OutputError
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class WaveformSummary:
-    """What one pass over the part yields for drawing and for loudness."""
+def waveform_envelope(source: AudioSource, bins: int) -> npt.NDArray[np.float32]:
+    """Return the peaks (channels, bins) of `bins` equal stretches of the part, in one streaming pass.
 
-    peak: npt.NDArray[np.float32]  # (channels, bins), largest |sample| of each bin, 0 where there is none
-    rms: npt.NDArray[np.float32]  # (channels, bins), root mean square of each bin
-    loudness: tuple[float | None, ...]  # dBFS of each channel over the whole part; None for digital silence
-
-
-def rms_dbfs(waveform: npt.ArrayLike) -> float | None:
-    """Return the root mean square in dB relative to full scale; None for digital silence or no samples.
-
-    >>> round(rms_dbfs([0.5, -0.5]), 2)
-    -6.02
+    They lie in [0, 1], or above where samples do; a bin without a sample holds 0.
     """
-    samples = np.asarray(waveform, dtype=np.float64)
-    return _dbfs(float(np.mean(samples * samples))) if samples.size else None
-
-
-def _dbfs(mean_square: float) -> float | None:
-    return 10 * math.log10(mean_square) if mean_square > 0 else None
-
-
-def summarize_waveform(source: AudioSource, bins: int) -> WaveformSummary:
-    """Measure peak and root mean square in `bins` equal stretches of the part, in one streaming pass."""
     if bins < 1:
         raise ValueError(f"bins must be at least 1, not {bins}")
-    shape = (source.num_channels, bins)
-    peak, energy, count = np.zeros(shape, np.float32), np.zeros(shape), np.zeros(bins)
+    peak = np.zeros((source.num_channels, bins), np.float32)
     total = round(source.end * SAMPLING_RATE) - round(source.start * SAMPLING_RATE)
     # edges[i] is the first sample of bin i; with fewer samples than bins some bins stay empty
     edges = np.arange(bins + 1, dtype=np.int64) * total // bins
@@ -54,17 +31,8 @@ def summarize_waveform(source: AudioSource, bins: int) -> WaveformSummary:
             part = block[:, max(0, edges[i] - done) : edges[i + 1] - done]
             if part.shape[1]:
                 peak[:, i] = np.maximum(peak[:, i], np.abs(part).max(axis=1))
-                energy[:, i] += np.square(part, dtype=np.float64).sum(axis=1)
-                count[i] += part.shape[1]
         done += length
-    rms = np.sqrt(energy / np.maximum(count, 1)).astype(np.float32)
-    loudness = tuple(_dbfs(float(e) / max(1, done)) for e in energy.sum(axis=1))
-    return WaveformSummary(peak=peak, rms=rms, loudness=loudness)
-
-
-def waveform_envelope(source: AudioSource, bins: int) -> npt.NDArray[np.float32]:
-    """Return the peaks (channels, bins) in [0, 1] or above; see `summarize_waveform` for more in one pass."""
-    return summarize_waveform(source, bins).peak
+    return peak
 
 
 def encode_mp3(source: AudioSource) -> bytes:

@@ -1,5 +1,6 @@
 """A recording as the rest of the house sees it: one clock, channels apart, 16 kHz, read by seconds."""
 
+import copy
 import hashlib
 import math
 from collections.abc import Iterator
@@ -82,6 +83,12 @@ class AudioSource:
     def num_channels(self) -> int:
         """Number of channels over all files."""
         return len(self._channels)
+
+    def whole(self) -> "AudioSource":
+        """Return this recording without the cut to a part; closing either closes both."""
+        view = copy.copy(self)
+        view.start, view.end = 0.0, self.recording.duration
+        return view
 
     def read(self, start: float, end: float, channel: int) -> Waveform:
         """Return one channel from `start` to `end` s: float32 at 16 kHz, round((end-start)*16000) samples.

@@ -1,41 +1,15 @@
 import io
 import itertools
-import math
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mmser.audio import (
-    encode_mp3,
-    find_twin_channels,
-    open_recording,
-    rms_dbfs,
-    summarize_waveform,
-    waveform_envelope,
-)
+from mmser.audio import encode_mp3, find_twin_channels, open_recording, waveform_envelope
 from mmser.errors import OutputError
 
 Encode = Callable[..., bytes]
-
-
-def test_loudness_of_known_signals() -> None:
-    sine = np.sin(2 * np.pi * np.arange(16_000) / 16)
-    assert rms_dbfs(sine) == pytest.approx(-3.01, abs=0.01)
-    assert rms_dbfs(np.ones(10, np.float32)) == 0.0
-    assert rms_dbfs(np.zeros(10)) is None
-    assert rms_dbfs(np.zeros(0)) is None
-
-
-@given(gain=st.floats(1e-4, 1.0))
-def test_loudness_follows_gain(gain: float) -> None:
-    noise = np.random.default_rng(0).standard_normal(1_000)
-    quiet, loud = rms_dbfs(gain * noise), rms_dbfs(noise)
-    assert quiet is not None and loud is not None
-    assert quiet - loud == pytest.approx(20 * math.log10(gain), abs=1e-6)
 
 
 def test_the_envelope_follows_each_channel(encode: Encode) -> None:
@@ -43,14 +17,11 @@ def test_the_envelope_follows_each_channel(encode: Encode) -> None:
     samples[16_000:24_000, 0] = 0.5 * np.sin(np.arange(8_000))
     samples[72_000:, 1] = 0.25 * np.sin(np.arange(8_000))
     with open_recording(encode(samples, 16_000)) as source:
-        summary = summarize_waveform(source, 10)
-        np.testing.assert_array_equal(waveform_envelope(source, 10), summary.peak)
-    assert summary.peak.shape == summary.rms.shape == (2, 10)
-    assert np.flatnonzero(summary.peak[0]).tolist() == [2] and np.flatnonzero(summary.peak[1]).tolist() == [9]
-    assert summary.peak[0, 2] == pytest.approx(0.5, abs=1e-3)
-    assert summary.rms[0, 2] == pytest.approx(0.5 / math.sqrt(2), abs=1e-3)
-    assert summary.loudness[0] == pytest.approx(-19.03, abs=0.05)
-    assert summary.loudness[1] == pytest.approx(-25.05, abs=0.05)
+        peaks = waveform_envelope(source, 10)
+    assert peaks.shape == (2, 10)
+    assert np.flatnonzero(peaks[0]).tolist() == [2] and np.flatnonzero(peaks[1]).tolist() == [9]
+    assert peaks[0, 2] == pytest.approx(0.5, abs=1e-3)
+    assert peaks[1, 9] == pytest.approx(0.25, abs=1e-3)
 
 
 def test_the_envelope_does_not_depend_on_blocks_and_covers_the_part_only(encode: Encode) -> None:
@@ -65,13 +36,8 @@ def test_the_envelope_does_not_depend_on_blocks_and_covers_the_part_only(encode:
 
 def test_more_bins_than_samples_leave_bins_empty(encode: Encode) -> None:
     with open_recording(encode(np.full(160, 0.5), 16_000)) as source:
-        summary = summarize_waveform(source, 1_000)
-    assert np.count_nonzero(summary.peak) == 160 and np.isfinite(summary.rms).all()
-
-
-def test_silence_has_no_loudness(encode: Encode) -> None:
-    with open_recording(encode(np.zeros(1_600), 16_000)) as source:
-        assert summarize_waveform(source, 4).loudness == (None,)
+        peaks = waveform_envelope(source, 1_000)
+    assert np.count_nonzero(peaks) == 160 and peaks.max() == pytest.approx(0.5, abs=1e-3)
 
 
 @pytest.mark.parametrize(("channels", "width"), [(1, 1), (2, 2), (5, 2)])

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from mmser import __version__
 from mmser.labels import ROLES, Role
 from mmser.report.changes import settle_changes
-from mmser.report.conversation import call_clock, measure_conversation
+from mmser.report.clock import call_clock
+from mmser.report.conversation import measure_conversation
 from mmser.report.policy import NOTICE, AgentReason, check_agent_reason, is_withheld
 from mmser.report.rounding import rounded_prediction, rounded_turn, seconds
 from mmser.report.rules import Rule, match_rules

@@ -1,38 +1,13 @@
-"""The call as a whole: its clock, and who held the floor."""
+"""The call as a whole: who held the floor, and for how long nobody did."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from mmser.report.summary import CallClock, turn_edges
-from mmser.report.timing import find_interruptions, overlap_total, to_ms, union
+from mmser.report.clock import CallClock, turn_edges
+from mmser.report.timing import find_interruptions, overlap_total, union
 from mmser.report.turns import ESTIMATED
-from mmser.types import Conversation, Seconds, TranscriptInfo, Turn, TurnReport
-
-
-def call_clock(
-    turns: Sequence[Turn],
-    transcript: TranscriptInfo | None,
-    duration: Seconds | None,
-    part: tuple[Seconds, Seconds] | None,
-) -> CallClock:
-    """Return when the call begins and ends, and whether its turns have times."""
-    untimed = sum(1 for turn in turns if turn.start is None or turn.end is None)
-    reason = ""
-    if not turns:
-        reason = "the call has no turns"
-    elif untimed:
-        reason = f"{untimed} of {len(turns)} turns have no times"
-        if transcript is not None and transcript.times == "none":
-            reason = "the transcript gives no times"
-    start, end = 0, None if duration is None else to_ms(duration)
-    known = end is not None
-    if part is not None:
-        start, end, known = to_ms(part[0]), to_ms(part[1]), True
-    elif end is None and not reason:
-        # Only quarters use this end; silence after the last turn stays unknown.
-        end = max(to_ms(turn.end or 0.0) for turn in turns)
-    return CallClock(timed=not reason, start=start, end=end, end_known=known, untimed_reason=reason)
+from mmser.types import Conversation, TranscriptInfo, Turn, TurnReport
 
 
 def measure_conversation(

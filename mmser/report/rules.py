@@ -1,16 +1,20 @@
 """Rules of the user's own, in YAML: what to look for in a call.
 
 Each condition on turns (role, emotion, intensity, change, words, part of the call) must hold for the same
-turn; `min_turns` or `consecutive_turns` say how many such turns are needed. Conditions on the call (share,
-mean, interruptions, silence) must hold besides. A turn that was not scored, such as a withheld one, never
+turn, or for the same window of a long one; `min_turns` or `consecutive_turns` say how many such turns are
+needed. Conditions on the call (share, mean, interruptions, silence) must hold besides; shares and means are
+those that the report states. A turn or window lies in the part of the call that holds its middle, and an
+interruption in the one in which it begins. A turn that was not scored, such as a withheld one, never
 matches on emotion, intensity or change, and one judged from words alone never on intensity; their words can
 match. A turn on which the model abstains never matches on `emotion` or `at_least`, and in a share it
 counts as uncertain; a mean (`mean_at_least`) is over probabilities, and counts it as it counts any other.
 """
 
 import itertools
+import reprlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -20,9 +24,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mmser.errors import RuleError
 from mmser.labels import EMOTIONS, ROLES, Role
+from mmser.report.clock import place_at, report_clock
+from mmser.report.pieces import Piece, cut_pieces, mean_probabilities, of_role, shares, within
 from mmser.report.rule_text import SCOPES, nearest, parse_rule_line
-from mmser.report.timing import call_extent
-from mmser.types import CallReport, RuleMatch, TurnReport
+from mmser.report.timing import to_ms
+from mmser.types import CallReport, Interruption, RuleMatch, TurnReport, Window
 
 MAX_PATTERN: Final = 200  # characters
 MAX_FILE: Final = 1_000_000  # bytes
@@ -86,11 +92,15 @@ class Conditions(BaseModel):
         return self
 
     @property
+    def on_label(self) -> bool:
+        """Whether `emotion` is asked of single turns, not as a mean or share."""
+        return self.emotion is not None and self.mean_at_least is None and self.share_at_least is None
+
+    @property
     def on_turns(self) -> bool:
         """Whether any condition is on single turns."""
-        label = self.emotion is not None and self.mean_at_least is None and self.share_at_least is None
         single = (self.at_least, self.intensity_at_least, self.change, self.text_contains, self.text_matches)
-        return label or any(value is not None for value in single)
+        return self.on_label or any(value is not None for value in single)
 
     @property
     def on_call(self) -> bool:
@@ -135,6 +145,10 @@ def load_rules(path: str | Path, labels: tuple[str, ...] = EMOTIONS) -> tuple[Ru
         raise RuleError(f"{path}{line}: not valid YAML: {problem}") from error
     except RecursionError as error:
         raise RuleError(f"{path}: the rules file is nested too deeply") from error
+    except (ValueError, KeyError, AttributeError) as error:  # such as a date in a 13th month, or a bad tag
+        raise RuleError(
+            f"{path}: a value in the rules file cannot be read ({error}); put texts in quotation marks"
+        ) from error
     if not isinstance(data, dict) or not isinstance(data.get("rules"), list) or not data["rules"]:
         raise RuleError(
             f"{path}: a rules file holds a list under the key 'rules'; see configs/rules.example.yaml"
@@ -166,7 +180,9 @@ def _read_rule(item: Any, where: str, labels: tuple[str, ...]) -> Rule:
     if isinstance(item, str):
         item = {"name": item, "when": item}
     if not isinstance(item, dict):
-        raise RuleError(f"{where}: a rule is one line or a mapping with 'name' and 'when', not {item!r:.80}")
+        raise RuleError(
+            f"{where}: a rule is one line or a mapping with 'name' and 'when', not {reprlib.repr(item)}"
+        )
     if isinstance(item.get("name"), str):
         where = f"{where} ({item['name']!r})"
     if isinstance(item.get("when"), str):
@@ -198,8 +214,17 @@ def _first_problem(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"the key {'.'.join(place)!r} is missing"
     message = first["msg"].removeprefix("Value error, ")
-    value = "" if isinstance(first["input"], dict) else f" (found {first['input']!r:.80})"
+    value = "" if isinstance(first["input"], dict) else f" (found {reprlib.repr(first['input'])})"
     return f"{'.'.join(place)!r}: {message}{value}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """What lies in one part of a call."""
+
+    pieces: list[Piece]  # turns, long ones by their windows: what shares and means are over
+    judged: list[Piece]  # whole turns, and besides the windows of long ones: what conditions on turns are on
+    interruptions: list[Interruption]
 
 
 def match_rules(report: CallReport, rules: Sequence[Rule]) -> tuple[RuleMatch, ...]:
@@ -208,25 +233,41 @@ def match_rules(report: CallReport, rules: Sequence[Rule]) -> tuple[RuleMatch, .
     Raises:
         RuleError: if a pattern takes too long on a turn's text.
     """
-    scopes = {scope: _in_scope(report, *SCOPES[scope]) for scope in {rule.when.within for rule in rules}}
-    found = (_match(report, rule, scopes[rule.when.within]) for rule in rules)
+    clock = report_clock(report)
+    pieces = cut_pieces(report.turns, clock)
+    windows = [piece for piece in pieces if piece.part is not piece.turn]
+    judged = [*cut_pieces(report.turns, clock, whole=True), *windows]
+    starts = [(place_at(to_ms(one.time), clock), one) for one in report.conversation.interruptions]
+
+    def part(low: float, high: float) -> _Part:
+        return _Part(
+            pieces=within(pieces, low, high),
+            judged=within(judged, low, high),
+            interruptions=[one for place, one in starts if low <= place < high],
+        )
+
+    parts = {scope: part(*SCOPES[scope]) for scope in {rule.when.within for rule in rules}}
+    found = (_match(report, rule, parts[rule.when.within]) for rule in rules)
     return tuple(match for match in found if match is not None)
 
 
-def _match(report: CallReport, rule: Rule, scope: Sequence[TurnReport]) -> RuleMatch | None:
+def _match(report: CallReport, rule: Rule, part: _Part) -> RuleMatch | None:
     when = rule.when
-    turns = [turn for turn in scope if when.role in (None, turn.role)]
     values: list[float] = []
     ids: tuple[str, ...] = ()
     if when.on_turns:
-        hits = [turn for turn in turns if _turn_holds(turn, rule)]
-        hits = _consecutive(turns, hits, when.consecutive_turns)
+        judged = of_role(part.judged, when.role)
+        held = [piece for piece in judged if _piece_holds(piece.part, when)]
+        turns = {piece.number: piece.turn for piece in held}
+        hits = {number for number, turn in turns.items() if _text_holds(turn, rule)}
+        hits = _in_runs(judged, hits, when.consecutive_turns)
         if len(hits) < when.min_turns:
             return None
-        ids = tuple(turn.id for turn in hits)
-        values.append(_turn_value(hits, when))
+        ids = tuple(turns[number].id for number in sorted(hits))
+        strongest = _strongest([piece.part for piece in held if piece.number in hits], when)
+        values.append(float(len(hits)) if strongest is None else strongest)
     if when.on_call:
-        called = _call_values(report, turns, when)
+        called = _call_values(report, part, when)
         if called is None:
             return None
         values += called[0]
@@ -236,28 +277,28 @@ def _match(report: CallReport, rule: Rule, scope: Sequence[TurnReport]) -> RuleM
     )
 
 
-def _turn_holds(turn: TurnReport, rule: Rule) -> bool:
-    when = rule.when
-    if when.emotion is not None and when.mean_at_least is None and when.share_at_least is None:
-        if turn.emotion is None or turn.emotion.abstained:
+def _piece_holds(part: TurnReport | Window, when: Conditions) -> bool:
+    """Tell whether a turn or window meets the conditions on emotion, intensity and change."""
+    emotion, intensity, change = part.emotion, part.intensity, part.change
+    if when.on_label:
+        if emotion is None or emotion.abstained:
             return False
-        if when.at_least is None and turn.emotion.label != when.emotion:
+        if when.at_least is None and emotion.label != when.emotion:
             return False
     if when.at_least is not None and when.emotion is not None:
-        if turn.emotion is None or turn.emotion.abstained:
+        if emotion is None or emotion.abstained:
             return False
-        if turn.emotion.probabilities.get(when.emotion, 0.0) < when.at_least:
+        if emotion.probabilities.get(when.emotion, 0.0) < when.at_least:
             return False
     if when.intensity_at_least is not None and (
-        turn.intensity is None or turn.intensity.value < when.intensity_at_least
+        intensity is None or intensity.value < when.intensity_at_least
     ):
         return False
     if when.change is not None:
-        if turn.change is None or not turn.change.shifted:
-            return False
-        if when.change not in ("any", turn.change.direction):
-            return False
-    return _text_holds(turn, rule)
+        if isinstance(part, TurnReport) and part.windows:
+            return False  # its change is its first window's, which stands for itself, where it happened
+        return change is not None and change.shifted and when.change in ("any", change.direction)
+    return True
 
 
 def _text_holds(turn: TurnReport, rule: Rule) -> bool:
@@ -276,50 +317,47 @@ def _text_holds(turn: TurnReport, rule: Rule) -> bool:
         ) from error
 
 
-def _turn_value(hits: Sequence[TurnReport], when: Conditions) -> float:
-    """Return the strongest value among `hits` of what the rule asks for, else how many they are."""
-    if when.emotion is not None and when.mean_at_least is None and when.share_at_least is None:
-        return max(turn.emotion.probabilities.get(when.emotion, 0.0) for turn in hits if turn.emotion)
+def _strongest(parts: Sequence[TurnReport | Window], when: Conditions) -> float | None:
+    """Return the strongest value of what the rule asks of these turns or windows; None if it is words."""
+    if when.on_label and when.emotion is not None:
+        return max(part.emotion.probabilities.get(when.emotion, 0.0) for part in parts if part.emotion)
     if when.intensity_at_least is not None:
-        return max(turn.intensity.value for turn in hits if turn.intensity)
+        return max(part.intensity.value for part in parts if part.intensity)
     if when.change is not None:
-        return max(turn.change.probability for turn in hits if turn.change)
-    return float(len(hits))
+        return max(part.change.probability for part in parts if part.change)
+    return None
 
 
-def _consecutive(turns: Sequence[TurnReport], hits: Sequence[TurnReport], wanted: int) -> list[TurnReport]:
-    """Return the hits that stand in runs of at least `wanted` turns of one role."""
+def _in_runs(judged: Sequence[Piece], hits: set[int], wanted: int) -> set[int]:
+    """Return those of `hits`, which number turns, that stand in runs of at least `wanted` of one role."""
     if wanted == 1:
-        return list(hits)
-    hit_ids = {turn.id for turn in hits}
-    kept: set[str] = set()
+        return hits
+    kept: set[int] = set()
     for role in ROLES:
-        of_role = (turn.id for turn in turns if turn.role == role)
-        for hit, run in itertools.groupby(of_role, key=hit_ids.__contains__):
-            ids = list(run)
-            if hit and len(ids) >= wanted:
-                kept.update(ids)
-    return [turn for turn in hits if turn.id in kept]
+        of_role = sorted({piece.number for piece in judged if piece.turn.role == role})
+        for hit, run in itertools.groupby(of_role, key=hits.__contains__):
+            numbers = list(run)
+            if hit and len(numbers) >= wanted:
+                kept.update(numbers)
+    return kept
 
 
 def _call_values(
-    report: CallReport, turns: Sequence[TurnReport], when: Conditions
+    report: CallReport, part: _Part, when: Conditions
 ) -> tuple[list[float], tuple[str, ...]] | None:
     """Return the values of the conditions on the call and the turns they point at, or None if one fails."""
     values: list[float] = []
     ids: tuple[str, ...] = ()
-    for wanted, value in (
-        (when.mean_at_least, _mean(turns, when)),
-        (when.share_at_least, _share(turns, when)),
-    ):
-        if wanted is None:
+    pieces = of_role(part.pieces, when.role)
+    for wanted, measure in ((when.mean_at_least, mean_probabilities), (when.share_at_least, shares)):
+        if wanted is None or when.emotion is None:
             continue
-        if value is None or value < wanted:
+        found = measure(pieces, report.model.labels)
+        if found is None or found.get(when.emotion, 0.0) < wanted:
             return None
-        values.append(value)
+        values.append(found.get(when.emotion, 0.0))
     if when.interruptions_at_least is not None:
-        inside = {turn.id for turn in turns}
-        ids = tuple(one.turn_id for one in report.conversation.interruptions if one.turn_id in inside)
+        ids = tuple(one.turn_id for one in part.interruptions if when.role in (None, one.by))
         if len(ids) < when.interruptions_at_least:
             return None
         values.append(float(len(ids)))
@@ -329,35 +367,3 @@ def _call_values(
             return None
         values.append(silence)
     return values, ids
-
-
-def _weight(turn: TurnReport) -> float:
-    return 1.0 if turn.start is None or turn.end is None else max(turn.end - turn.start, 0.001)
-
-
-def _mean(turns: Sequence[TurnReport], when: Conditions) -> float | None:
-    scored = [(turn.emotion, _weight(turn)) for turn in turns if turn.emotion is not None]
-    total = sum(weight for _, weight in scored)
-    if not scored or when.emotion is None:
-        return None
-    return sum(emotion.probabilities.get(when.emotion, 0.0) * weight for emotion, weight in scored) / total
-
-
-def _share(turns: Sequence[TurnReport], when: Conditions) -> float | None:
-    scored = [(turn.emotion, _weight(turn)) for turn in turns if turn.emotion is not None]
-    total = sum(weight for _, weight in scored)
-    if not scored or when.emotion is None:
-        return None
-    return sum(weight for emotion, weight in scored if emotion.label == when.emotion) / total
-
-
-def _in_scope(report: CallReport, low: float, high: float) -> list[TurnReport]:
-    """Return the turns whose middle lies in that part of the call; without times, by their order."""
-    turns = report.turns
-    timed = [(turn.start + turn.end) / 2 for turn in turns if turn.start is not None and turn.end is not None]
-    if len(timed) < len(turns):
-        places = [(i + 0.5) / len(turns) for i in range(len(turns))]
-    else:
-        start, end = call_extent(report)
-        places = [min(max((middle - start) / max(end - start, 0.001), 0.0), 0.999_999) for middle in timed]
-    return [turn for turn, place in zip(turns, places, strict=True) if low <= place < high]

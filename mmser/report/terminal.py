@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mmser.report.clock import report_clock
 from mmser.report.palette import UNCERTAIN, style_of
 from mmser.report.shown import clock, strongest
-from mmser.report.timing import call_extent
 from mmser.types import CallReport, ChangePoint, Emotion, RoleSummary, TurnReport
 
 MAX_MOMENTS: Final = 5
@@ -114,12 +114,14 @@ def _course(report: CallReport, summary: RoleSummary, width: int) -> Text:
 def _slices(report: CallReport, role: str, columns: int) -> list[str | None]:
     """Return the emotion that fills most of each of `columns` slices; None where the role is silent."""
     turns = [(i, t) for i, t in enumerate(report.turns) if t.role == role and t.emotion is not None]
-    timed = all(turn.start is not None and turn.end is not None for turn in report.turns)
-    start, end = call_extent(report) if timed else (0.0, float(len(report.turns)))
+    times = report_clock(report)
+    start, end = 0.0, float(len(report.turns))
+    if times.timed and times.end is not None:
+        start, end = times.start / 1000, times.end / 1000
     scale = columns / max(end - start, 1e-9)
     filled: list[dict[str, float]] = [{} for _ in range(columns)]
     for position, turn in turns:
-        for first, last, emotion in _stretches(turn, position, timed=timed):
+        for first, last, emotion in _stretches(turn, position, timed=times.timed):
             low, high = (first - start) * scale, (last - start) * scale
             label = emotion.label or UNCERTAIN
             for column in range(max(int(low), 0), min(int(high), columns - 1) + 1):

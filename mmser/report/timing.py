@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mmser.types import CallReport, Interruption, Seconds, Turn
+from mmser.types import Interruption, Seconds, Turn
 
 Milliseconds = NDArray[np.int64]  # (turns,) or (spans,)
 
@@ -24,15 +24,6 @@ MIN_OVERLAP_MS: Final = 300
 MIN_HOLD_MS: Final = 1000
 BACK_CHANNEL_MS: Final = 700
 RESUME_MS: Final = 300
-
-
-def call_extent(report: CallReport) -> tuple[Seconds, Seconds]:
-    """Return where the analysed call begins and ends: its part, else the recording, else its last turn."""
-    if report.part is not None:
-        return report.part[0], report.part[1]
-    if report.recording is not None:
-        return 0.0, report.recording.duration
-    return 0.0, max((turn.end or 0.0 for turn in report.turns), default=0.0)
 
 
 def to_ms(seconds: Seconds) -> int:

@@ -2,14 +2,23 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from examples import MODEL, example_predictions, example_report, example_turns, prediction
+from examples import (
+    MODEL,
+    RECORDING,
+    emotion,
+    example_predictions,
+    example_report,
+    example_turns,
+    intensity,
+    prediction,
+)
 
 from mmser.errors import RuleError
 from mmser.labels import EMOTIONS
 from mmser.report import rules as rules_module
 from mmser.report.rule_text import SCOPES, parse_rule_line
 from mmser.report.rules import Scope, load_rules, match_rules, parse_rule
-from mmser.types import Turn
+from mmser.types import Change, Turn, Window
 
 EXAMPLE = Path(__file__).parents[2] / "configs" / "rules.example.yaml"
 
@@ -122,6 +131,9 @@ def test_every_scope_of_the_short_form_is_one_of_the_long_form():
         ("rules:\n - 7\n", "a rule is one line or a mapping"),
         ("rules:\n - anger\n - anger\n", "two rules are named 'anger'"),
         ("rules: [", "line 1: not valid YAML"),
+        ("rules: [2024-99-99]", "cannot be read"),
+        ("rules: [!!bool x]", "cannot be read"),
+        ("rules: [!!timestamp x]", "cannot be read"),
         ("rules: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
         ("", "a list under the key 'rules'"),
     ],
@@ -179,3 +191,127 @@ def test_a_turn_on_which_the_model_abstains_counts_in_a_mean_but_has_no_label():
 def test_words_alone_never_match_on_intensity():
     silent = [dataclasses.replace(one, intensity=None) for one in example_predictions()]
     assert matches("intensity >= 0", predictions=silent) == {}
+
+
+def long_turn(windows, *, times=True):
+    """One customer turn of 20 s a window, each (top emotion, its probability, intensity), as a call."""
+    length = 20.0 * len(windows)
+    shift = Change(probability=0.7, shifted=True, direction=None)
+    cut = tuple(
+        Window(
+            start=20.0 * i if times else None,
+            end=20.0 * (i + 1) if times else None,
+            emotion=emotion(top, confidence),
+            intensity=intensity(strength),
+            change=shift if i else None,
+        )
+        for i, (top, confidence, strength) in enumerate(windows)
+    )
+    start, end = (0.0, length) if times else (None, None)
+    turns = [Turn(id="t1", start=start, end=end, speaker="Customer", role="customer", text="so late")]
+    mean = {label: sum(w.emotion.probabilities[label] for w in cut) / len(cut) for label in MODEL.labels}
+    top = max(mean, key=mean.get)
+    said = prediction("t1", top, mean[top], sum(w[2] for w in windows) / len(windows), windows=cut)
+    whole = dataclasses.replace(said.emotion, probabilities=mean)
+    return {
+        "turns": turns,
+        "predictions": [dataclasses.replace(said, emotion=whole)],
+        "recording": dataclasses.replace(RECORDING, duration=length),
+        "duration": length,
+        "loudness": {},
+    }
+
+
+SAD_THEN_ANGRY = [("sadness", 0.8, 0.3), ("sadness", 0.8, 0.3), ("anger", 0.98, 0.9), ("anger", 0.98, 0.9)]
+
+
+def test_shares_and_means_of_a_rule_are_the_report_s_own():
+    given = long_turn([("sadness", 0.8, 0.3)] * 2 + [("anger", 0.7, 0.9), ("anger", 0.39, 0.9)])
+    report = example_report(**given)
+    (summary,) = report.roles
+    assert summary.shares["uncertain"] == 0.25  # the last window abstains
+    for label in MODEL.labels:
+        share = f"customer {label} share >= {summary.shares[label]}"
+        means = {
+            f"customer {label} mean >= {quarter.probabilities[label]} in {scope}": quarter.probabilities[
+                label
+            ]
+            for quarter, scope in zip(
+                summary.quarters,
+                ("first quarter", "second quarter", "third quarter", "last quarter"),
+                strict=True,
+            )
+        }
+        found = match_rules(report, [parse_rule(line) for line in (share, *means)])
+        assert {match.name: match.value for match in found} == {share: summary.shares[label], **means}
+
+
+@pytest.mark.parametrize(
+    ("line", "holds"),
+    [
+        ("customer sadness share >= 50%", True),
+        ("customer anger share >= 51%", False),
+        ("customer sadness mean >= 0.8 in the first quarter", True),
+        ("customer sadness >= 0.8 in the first quarter", True),
+        ("customer anger >= 0.9 in the last quarter", True),
+        ("customer anger >= 0.9 in the first half", False),
+        ("customer sadness", True),
+        ("intensity >= 0.8 in the last half", True),
+        ("intensity >= 0.8 in the first half", False),
+        ("customer change lateral in the third quarter", True),  # where the report has a change point
+        ("customer change in the last quarter", False),
+        ("customer anger >= 0.9 for 2 turns", False),  # windows of one turn are one turn
+    ],
+)
+def test_a_long_turn_counts_by_its_windows(line, holds):
+    report = example_report(**long_turn(SAD_THEN_ANGRY))
+    assert [(point.time, point.direction) for point in report.change_points] == [(40.0, "lateral")]
+    assert bool(match_rules(report, [parse_rule(line)])) is holds
+
+
+def test_conditions_on_a_long_turn_hold_for_one_of_its_windows_not_for_several_together(tmp_path):
+    rules = tmp_path / "rules.yaml"
+    when = "when: {emotion: sadness, at_least: 0.7, intensity_at_least: 0.8}"
+    rules.write_text(f"rules:\n - name: sad and strong\n   {when}\n")
+    (rule,) = load_rules(rules)
+    assert match_rules(example_report(**long_turn(SAD_THEN_ANGRY)), [rule]) == ()
+    strong = [("sadness", 0.8, 0.9), *SAD_THEN_ANGRY[1:]]
+    assert [m.value for m in match_rules(example_report(**long_turn(strong)), [rule])] == [0.8]
+
+
+def test_a_change_with_which_a_long_turn_begins_lies_there_and_not_in_its_middle():
+    report = example_report(**long_turn(SAD_THEN_ANGRY))
+    (turn,) = report.turns
+    moved = Change(probability=0.9, shifted=True, direction="worse")
+    windows = (dataclasses.replace(turn.windows[0], change=moved), *turn.windows[1:])
+    report = dataclasses.replace(report, turns=(dataclasses.replace(turn, change=moved, windows=windows),))
+    lines = ["customer change worse in the first quarter", "customer change worse in the third quarter"]
+    assert [m.name for m in match_rules(report, [parse_rule(line) for line in lines])] == lines[:1]
+
+
+def test_a_label_that_only_the_whole_turn_bears_matches_as_the_report_shows_it():
+    report = example_report(**long_turn([("anger", 0.39, 0.1), ("anger", 0.39, 0.1)]))
+    whole = dataclasses.replace(report.turns[0].emotion, label="anger", abstained=False)
+    report = dataclasses.replace(report, turns=(dataclasses.replace(report.turns[0], emotion=whole),))
+    assert match_rules(report, [parse_rule("customer anger")])
+
+
+def test_without_times_every_turn_weighs_the_same_in_rules_as_in_the_report():
+    turns = [
+        Turn(id="t1", start=0.0, end=30.0, role="customer", text="x"),
+        Turn(id="t2", start=None, end=None, role="customer", text="x"),
+        Turn(id="t3", start=31.0, end=32.0, role="customer", text="x"),
+    ]
+    predictions = [prediction(f"t{i}", top, 0.8) for i, top in enumerate(("anger", "fear", "fear"), 1)]
+    given = {"turns": turns, "predictions": predictions, "recording": None, "duration": None, "loudness": {}}
+    report = example_report(**given)
+    assert report.roles[0].shares["fear"] == 0.6667
+    assert matches("customer fear share >= 0.6667", "customer anger share >= 0.34", **given) == {
+        "customer fear share >= 0.6667": ()
+    }
+
+
+def test_an_interruption_lies_where_it_begins():
+    # t7 interrupts at 30.6 s of 64 s, and its middle lies in the second half.
+    line = "agent interruptions >= 1 in the "
+    assert matches(line + "first half", line + "last half") == {line + "first half": ("t7",)}

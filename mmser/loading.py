@@ -1,7 +1,9 @@
 """A model folder or Hub id → model, processor and what the report says of them."""
 
 import contextlib
+import difflib
 import hashlib
+import inspect
 import json
 from collections.abc import Callable, Iterator
 from importlib import resources
@@ -10,7 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmser.aggregation import label_order
+from mmser.audio import SAMPLING_RATE
 from mmser.errors import ModelError
+from mmser.report.palette import UNCERTAIN
+from mmser.transcripts.fields import language_code
 from mmser.types import ModelInfo
 
 if TYPE_CHECKING:
@@ -20,6 +25,13 @@ BUNDLED = "mmser-default"
 WEIGHTS = "model.safetensors"
 NEEDED = ("config.json", WEIGHTS, "tokenizer.json")
 FETCHED = ("*.json", WEIGHTS)  # of a Hub repository, which may hold training states and much else
+
+# What a config may state.
+NEAR = 0.8  # likeness, as difflib measures it, from which an unknown key is taken for one of ours
+MIN_WINDOW, MAX_WINDOW = 1.0, 90.0  # s; shorter ones would be countless, longer ones too much at once
+MIN_TOKENS = 8  # any one character fits: up to 4 byte tokens, a space, and the special ones
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 100
+MAX_SIZE = 1 << 15  # of a layer, or of the dialogue that is looked back upon
 
 
 def load_model(
@@ -41,21 +53,15 @@ def load_model(
     from mmser.model import MmserModel, MmserProcessor
 
     load: Any = MmserModel.from_pretrained
-    try:
-        with _quietly():
-            loaded, found = load(
-                folder,
-                local_files_only=True,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # refused below, in a sentence
-                dtype=torch.float32,
-            )
-            processor = MmserProcessor.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # safetensors, tokenizers and transformers each raise their own kinds
-        raise ModelError(
-            f"the model in {folder} cannot be loaded: {_first_line(error)}; "
-            "if its files are damaged, fetch or train it again"
-        ) from error
+    with _loading(folder):
+        loaded, found = load(
+            folder,
+            local_files_only=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # refused below, in a sentence
+            dtype=torch.float32,
+        )
+        processor = MmserProcessor.from_pretrained(folder, local_files_only=True)
     lost = sorted(found["missing_keys"]) + sorted(key[0] for key in found["mismatched_keys"])
     if lost:
         # transformers would go on with random numbers in their place.
@@ -72,7 +78,23 @@ def load_model(
             f"{folder / WEIGHTS} is damaged: {broken} holds values that are not finite; "
             "fetch or train the model again"
         )
+    # Turns are cut by the config's limits: a processor file that states others must not refuse the pieces.
+    for limit in ("sampling_rate", "max_seconds", "max_text_tokens"):
+        setattr(processor, limit, getattr(model.config, limit))
     return model.to(device).eval(), processor, _describe(name, folder, model.config)
+
+
+@contextlib.contextmanager
+def _loading(folder: Path) -> Iterator[None]:
+    """Say of any failure in here that the model in `folder` cannot be loaded."""
+    try:
+        with _quietly():
+            yield
+    except Exception as error:  # safetensors, tokenizers and transformers each raise their own kinds
+        raise ModelError(
+            f"the model in {folder} cannot be loaded: {_first_line(error)}; "
+            "if its files are damaged, fetch or train it again"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -126,41 +148,131 @@ def _check_config(path: Path) -> None:
 
     try:
         config = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read as JSON: {error}; fetch or train the model again") from error
     if not isinstance(config, dict) or config.get("model_type") != "mmser":
         kind = config.get("model_type") if isinstance(config, dict) else None
         raise ModelError(f"{path} describes a model of type {kind!r}, not 'mmser'; give an mmser model")
     version = config.get("schema_version", 1)
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
+    if not _is_whole(version, 1, SCHEMA_VERSION):
         raise ModelError(
-            f"the model in {path.parent} has schema version {version!r}, but this mmser reads up to "
+            f"the model in {path.parent} has schema version {version!r:.80}, but this mmser reads up to "
             f"{SCHEMA_VERSION}; update mmser with: pip install --upgrade mmser"
         )
-    _check_values(path, config)
+    _check_keys(path, config)
+    for key, (allowed, fits) in _checks(config).items():
+        if key in config and not fits(config[key]):
+            raise ModelError(
+                f"{path} states {key} {config[key]!r:.120}, which must be {allowed}; correct it, or fetch or "
+                "train the model again"
+            )
 
 
-def _check_values(path: Path, config: dict[str, Any]) -> None:
-    """Refuse values with which every answer would be wrong."""
-    checks: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
-        ("max_seconds", "a number above 0", lambda value: _is_number(value) and value > 0),
-        ("max_text_tokens", "a number above 2", lambda value: _is_number(value) and value > 2),
-        ("abstain_below", "a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1),
+def _check_keys(path: Path, config: dict[str, Any]) -> None:
+    """Refuse a misspelt key: it would be passed over, and the default taken in its place.
+
+    transformers and others write keys of their own, so only what is nearly one of ours is a mistake.
+    """
+    from transformers import PretrainedConfig
+
+    from mmser.model import MmserConfig
+
+    ours = [*inspect.signature(MmserConfig.__init__).parameters, "id2label", "label2id", "sampling_rate"]
+    for key in sorted(config.keys() - {*ours, *PretrainedConfig().to_dict()}):
+        meant = difflib.get_close_matches(key, ours, n=1, cutoff=NEAR)
+        if meant:
+            raise ModelError(
+                f"{path} states {key} {config[key]!r:.80}, a key that is not known; write {meant[0]} if that "
+                f"is what is meant, or take {key} out"
+            )
+
+
+def _checks(config: dict[str, Any]) -> dict[str, tuple[str, Callable[[Any], bool]]]:
+    """Return key → what it must be, and whether a value is; with others, every answer would be wrong."""
+    from mmser.model import MmserConfig
+
+    tasks, most = list(MmserConfig().calibration), _most_tokens(config)
+    share = ("a number from 0 to 1", lambda value: _is_number(value, 0, 1))
+    size = (f"a whole number from 1 to {MAX_SIZE}", lambda value: _is_whole(value, 1, MAX_SIZE))
+    sizes = ("audio_size", "cnn_layers", "cnn_heads", "fusion_size", "fusion_heads", "embedding_size")
+    shares = ("dropout", "head_dropout", "functional_dropout", "modality_dropout")
+    return {
+        **dict.fromkeys((*sizes, "context_size"), size),
+        **dict.fromkeys((*shares, "history_weight", "abstain_below", "change_threshold"), share),
+        **dict.fromkeys(
+            ("text_config", "audio_config"),
+            ("an encoder's config", lambda value: value is None or isinstance(value, dict)),
+        ),
+        "cnn_channels": (
+            f"whole numbers from 1 to {MAX_SIZE}",
+            lambda value: isinstance(value, list) and all(_is_whole(one, 1, MAX_SIZE) for one in value),
+        ),
+        "audio_encoder": ("'cnn' or 'wav2vec2'", lambda value: value in ("cnn", "wav2vec2")),
+        "sampling_rate": (f"{SAMPLING_RATE}", lambda value: _is_whole(value, SAMPLING_RATE, SAMPLING_RATE)),
+        "max_seconds": (
+            f"a number from {MIN_WINDOW:g} to {MAX_WINDOW:g}",
+            lambda value: _is_number(value, MIN_WINDOW, MAX_WINDOW),
+        ),
+        "max_text_tokens": (
+            f"a whole number from {MIN_TOKENS} to {most}, the positions of its text encoder",
+            lambda value: _is_whole(value, MIN_TOKENS, most),
+        ),
+        "text_languages": ("a list of language codes such as 'en' and 'de'", _are_languages),
+        "id2label": (
+            f"at least two different labels, numbered from 0, none of them {UNCERTAIN!r}",
+            _are_labels,
+        ),
+        "intensity_thresholds": ("two rising numbers from 0 to 1", _are_thresholds),
+        "calibration": (
+            f"temperatures from {MIN_TEMPERATURE} to {MAX_TEMPERATURE} of {', '.join(tasks)}",
+            lambda value: (
+                isinstance(value, dict)
+                and all(task in tasks for task in value)
+                and all(_is_number(one, MIN_TEMPERATURE, MAX_TEMPERATURE) for one in value.values())
+            ),
+        ),
+        "weights_license": ("a text", lambda value: isinstance(value, str)),
+    }
+
+
+def _is_number(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_whole(value: object, low: int, high: int) -> bool:
+    return isinstance(value, int) and _is_number(value, low, high)
+
+
+def _are_languages(value: object) -> bool:
+    # A code in another form than the one that is found in transcripts would never be met.
+    return isinstance(value, list) and all(
+        isinstance(code, str) and language_code(code) == code for code in value
     )
-    wrong = [
-        (key, config[key], allowed)
-        for key, allowed, fits in checks
-        if key in config and not fits(config[key])
-    ]
-    if wrong:
-        key, value, allowed = wrong[0]
-        raise ModelError(
-            f"{path} states {key} {value!r}, which must be {allowed}; fetch or train the model again"
-        )
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _are_labels(value: object) -> bool:
+    if not isinstance(value, dict) or not all(isinstance(label, str) and label for label in value.values()):
+        return False
+    numbered = {str(number) for number in range(len(value))} == set(value)
+    return numbered and len(set(value.values()) - {UNCERTAIN}) == len(value) >= 2
+
+
+def _are_thresholds(value: object) -> bool:
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    return all(_is_number(one, 0, 1) for one in value) and bool(value[0] < value[1])
+
+
+def _most_tokens(config: dict[str, Any]) -> int:
+    """Return how many tokens the text encoder has positions for."""
+    text = config.get("text_config")
+    text = text if isinstance(text, dict) else {}
+    stated = text.get("max_position_embeddings")
+    positions = 512  # BERT's own default
+    if isinstance(stated, int) and _is_whole(stated, MIN_TOKENS, MAX_SIZE):
+        positions = stated
+    # RoBERTa and its kin, whose padding token is 1, count positions from the one after it.
+    return positions - 2 if text.get("pad_token_id") == 1 else positions
 
 
 def describe_model(source: str | PathLike[str] | None, *, revision: str | None = None) -> ModelInfo:
@@ -172,7 +284,9 @@ def describe_model(source: str | PathLike[str] | None, *, revision: str | None =
     name, folder = _checked_folder(source, revision)
     from mmser.model import MmserConfig
 
-    return _describe(name, folder, MmserConfig.from_pretrained(folder))
+    with _loading(folder):
+        config = MmserConfig.from_pretrained(folder)
+    return _describe(name, folder, config)
 
 
 def _checked_folder(source: str | PathLike[str] | None, revision: str | None) -> tuple[str, Path]:

@@ -16,6 +16,7 @@ Threads = Annotated[
     int,
     typer.Option(
         min=1,
+        max=1024,
         help="Processor threads. One is the default: it does not suffer from other programs, and gives "
         "the same bytes on every run.",
     ),
@@ -65,12 +66,12 @@ def parse_language(text: str | None) -> str | None:
     """
     if text is None:
         return None
-    from mmser.transcripts.fields import language_code
+    from mmser.calls import stated_language
 
-    code = language_code(text)
-    if code is None:
-        raise UsageError(f"--language {text!r} is not a language; write a code such as en, de or en-US")
-    return code
+    try:
+        return stated_language(text)
+    except UsageError as error:
+        raise UsageError(f"--language: {error}") from error
 
 
 def parse_seconds(text: str | None, option: str) -> float | None:

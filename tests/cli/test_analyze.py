@@ -9,9 +9,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from mmser.cli.analyze import Export
+from mmser.cli.analyze import AgentReason, Export
 from mmser.outputs import EXPORTS
 from mmser.report.document import from_json, json_schema
+from mmser.report.policy import AGENT_REASONS
+from mmser.speech import ChannelSpeech
 from mmser.transcripts import read_transcript
 from tests.call_fixtures import VTT, agent_voice, customer_voice, wav_bytes
 
@@ -43,6 +45,14 @@ def test_the_report_is_valid_against_the_schema(written: Path):
 
 def test_every_export_of_the_command_line_is_one_that_can_be_written():
     assert sorted(Export) == sorted(EXPORTS)
+
+
+def test_the_reasons_of_the_command_line_are_those_of_the_policy_and_of_the_report():
+    assert tuple(AgentReason) == AGENT_REASONS
+    recorded = json_schema()["$defs"]["Policy"]["properties"]["agent_reason"]
+    assert [reason.value for reason in AgentReason] == next(
+        choice["enum"] for choice in recorded["anyOf"] if "enum" in choice
+    )
 
 
 def test_the_transcript_that_is_written_is_read_again(mmser, written: Path, call, model: str):
@@ -104,7 +114,8 @@ def test_json_goes_to_stdout_and_progress_to_stderr(mmser, stereo):
 
 def test_two_files_and_sound_alone(mmser, tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch):
     spans = {0: [(0.2, 1.8), (3.7, 5.0)], 1: [(2.0, 3.5), (5.2, 7.0)]}
-    monkeypatch.setattr("mmser.segmentation.find_all_speech", lambda source, progress=None: spans)
+    speech = ChannelSpeech(stretches=spans)
+    monkeypatch.setattr("mmser.calls.find_all_speech", lambda source, progress: speech)
     (tmp_path / "a.wav").write_bytes(wav_bytes(agent_voice()))
     (tmp_path / "c.wav").write_bytes(wav_bytes(customer_voice()))
     ran = mmser(

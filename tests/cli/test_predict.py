@@ -123,4 +123,4 @@ def test_the_language_of_a_text_may_be_named_in_any_form(mmser, model: str, stat
 
 def test_a_language_that_is_none_is_refused(mmser, model: str):
     ran = mmser("predict", "--text", "so angry", "--language", "12", "--model", model)
-    assert ran.code == 2 and "'12' is not a language" in ran.error
+    assert ran.code == 2 and "'12' is not known" in ran.error

@@ -8,17 +8,26 @@ from os import PathLike, fspath
 from pathlib import Path
 
 from mmser.audio import AudioSource, find_twin_channels
-from mmser.channels import check_channel_roles, place_on_channels, roles_by_channel
+from mmser.channels import check_channel_roles, flag_unsure_places, place_on_channels, roles_by_channel
 from mmser.errors import AudioError, TranscriptError, UsageError
 from mmser.labels import Role
 from mmser.language import detect_language
 from mmser.progress import ProgressCallback, ignore_progress
-from mmser.segmentation import find_all_speech, place_turns, turns_from_speech
-from mmser.transcripts import assign_roles, check_against, read_transcript, speaker_label
+from mmser.segmentation import place_turns, turns_from_speech
+from mmser.speech import ChannelSpeech, find_all_speech
+from mmser.transcripts import (
+    assign_roles,
+    check_against,
+    check_turns,
+    read_transcript,
+    speaker_label,
+    with_plain_text,
+)
+from mmser.transcripts.fields import language_code
 from mmser.types import Seconds, Transcript, TranscriptInfo, Turn
+from mmser.utterances import word_spans
 
 LANGUAGE_SAMPLE = 5_000  # characters that are enough to tell a language
-DISTINCT_WORDS = 8  # fewer do not tell it
 UNREAD = "text_language_unread"
 
 TranscriptSource = str | PathLike[str] | bytes | Transcript
@@ -52,7 +61,7 @@ def prepare_call(
         transcript: its words; without them, turns are found by listening.
         channel_roles: one role for each channel, in order.
         speaker_roles: speaker in the transcript → role.
-        language: ISO 639-1 code of the words, where the user states it.
+        language: of the words, where the user states it, in any form that `stated_language` takes.
         languages_read: codes that the text encoder knows.
         progress: called with what is under way.
 
@@ -61,6 +70,7 @@ def prepare_call(
         TranscriptError: if the transcript is broken, empty, or belongs to another recording.
         UsageError: if roles do not fit the channels or the speakers.
     """
+    language = stated_language(language)
     check_channel_roles(channel_roles, None if source is None else source.num_channels)
     twins = None if source is None else find_twin_channels(source)
     if transcript is None:
@@ -80,7 +90,8 @@ def prepare_call(
             warnings += found
         read, found = check_against(read, source.recording.duration)
         warnings += found
-        turns = cut_to_part(read.turns, source.start, source.end) if is_part(source) else read.turns
+        turns = _end_with(read.turns, source.recording.duration)
+        turns = cut_to_part(turns, source.start, source.end) if is_part(source) else turns
         if not turns:
             raise TranscriptError(
                 f"no turn of the transcript lies in the part from {source.start:g} s to {source.end:g} s; "
@@ -91,6 +102,7 @@ def prepare_call(
             turns, num_channels=source.num_channels, channel_roles=channel_roles, read=source.read
         )
         warnings += found_channels
+        turns = flag_unsure_places(turns, twins)
     spoken = language or read.language or guess_language(turn.text for turn in turns)
     unread = spoken is not None and spoken not in languages_read and any(turn.text for turn in turns)
     if unread:
@@ -146,26 +158,47 @@ def cut_to_part(turns: Sequence[Turn], start: Seconds, end: Seconds) -> tuple[Tu
 
 def _cut(turn: Turn, begin: Seconds, stop: Seconds, start: Seconds, end: Seconds) -> Turn:
     start, end = max(begin, start), min(stop, end)
-    flags = (*turn.flags, "cut_at_part")
-    words = tuple(
-        word
-        for word in turn.words
-        if word.start is None or word.end is None or start <= (word.start + word.end) / 2 < end
-    )
+    spans = word_spans(turn, begin, stop)
+    inside = [start <= (left + right) / 2 < end for left, right in spans]
     texts = [word.text for word in turn.words] or (turn.text or "").split()
-    if not turn.words and stop > begin:
-        span = len(texts) / (stop - begin)
-        texts = texts[round((start - begin) * span) : round((end - begin) * span)]
-    elif turn.words:
-        texts = [word.text for word in words]
     return dataclasses.replace(
-        turn, start=start, end=end, words=words, text=" ".join(texts) or None, flags=flags
+        turn,
+        start=start,
+        end=end,
+        words=tuple(word for word, kept in zip(turn.words, inside, strict=False) if kept),
+        text=" ".join(text for text, kept in zip(texts, inside, strict=True) if kept) or None,
+        flags=(*turn.flags, "cut_at_part"),
     )
+
+
+def _end_with(turns: Sequence[Turn], duration: Seconds) -> tuple[Turn, ...]:
+    """End turns with the recording at the latest: nothing sounds past it. Their words all stay."""
+    return tuple(
+        dataclasses.replace(turn, end=duration)
+        if turn.start is not None and turn.end is not None and turn.start < duration < turn.end
+        else turn
+        for turn in turns
+    )
+
+
+def stated_language(text: str | None) -> str | None:
+    """Return the ISO 639-1 code of a stated language (`en`, `en-US`, `English`); None stays None.
+
+    Raises:
+        UsageError: if it is no language.
+    """
+    if text is None:
+        return None
+    code = language_code(text)
+    if code is None:
+        raise UsageError(f"the language {text!r} is not known; write a code such as en, de or en-US")
+    return code
 
 
 def _read(transcript: TranscriptSource, language: str | None) -> tuple[Transcript, str | None, str | None]:
     """Return the transcript, its path and its hash."""
     if isinstance(transcript, Transcript):
+        check_turns(transcript)
         read, path, digest = transcript, None, None
     else:
         path = None if isinstance(transcript, bytes) else fspath(transcript)
@@ -176,7 +209,7 @@ def _read(transcript: TranscriptSource, language: str | None) -> tuple[Transcrip
         raise TranscriptError(
             f"{path or 'the transcript'} holds no turns; give a transcript with at least one turn"
         )
-    return read, path, digest
+    return with_plain_text(read), path, digest
 
 
 def _roles_without_sound(turns: Sequence[Turn], channel_roles: Sequence[Role] | None) -> tuple[Turn, ...]:
@@ -190,6 +223,8 @@ def _roles_without_sound(turns: Sequence[Turn], channel_roles: Sequence[Role] | 
     stated = {turn.channel for turn in turns if turn.channel is not None}
     if stated and max(stated) >= len(channel_roles):
         check_channel_roles(channel_roles, max(stated) + 1)
+    if not stated and len(channel_roles) == 1 and len({turn.speaker for turn in turns}) == 1:
+        return roles_by_channel((dataclasses.replace(turn, channel=0) for turn in turns), channel_roles)
     lost = next((turn for turn in turns if turn.channel is None and turn.role == "unknown"), None)
     if lost is not None:
         raise UsageError(
@@ -206,12 +241,9 @@ def _by_ear(
     progress: ProgressCallback,
 ) -> Call:
     """Find turns without words: each channel's speech."""
-    turns = turns_from_speech(
-        source,
-        dict(enumerate(channel_roles or ())),
-        progress=lambda share: progress("listening", share, 1.0),
-    )
-    warnings = () if turns else ("no speech was found in the recording",)
+    speech = find_all_speech(source, progress=lambda share: progress("listening", share, 1.0))
+    turns = turns_from_speech(speech.stretches, dict(enumerate(channel_roles or ())))
+    warnings = _leaks(speech) if turns else ("no speech was found in the recording",)
     if speaker_roles:
         turns = assign_roles(Transcript(turns=turns, format="none"), roles=speaker_roles).turns
     return Call(
@@ -223,6 +255,16 @@ def _by_ear(
     )
 
 
+def _leaks(speech: ChannelSpeech) -> tuple[str, ...]:
+    """Say how much of another party's voice was left out of each channel."""
+    return tuple(
+        f"{seconds:.0f} s of speech on channel {channel} (counted from 0) was another channel's voice, "
+        "leaking in, and was left out"
+        for channel, seconds in speech.leaked.items()
+        if seconds >= 1
+    )
+
+
 def _place(
     transcript: Transcript,
     source: AudioSource,
@@ -230,7 +272,9 @@ def _place(
     progress: ProgressCallback,
 ) -> tuple[Transcript, list[str]]:
     """Place turns without times over detected speech, on their role's channel where it has one."""
-    speech = find_all_speech(source, progress=lambda share: progress("listening", share, 1.0))
+    # Over the whole recording, also where a part is asked for: which words belong to it shows afterwards.
+    whole = source.whole()
+    speech = find_all_speech(whole, progress=lambda share: progress("listening", share, 1.0)).stretches
     roles = list(channel_roles or ())
     turns = tuple(
         dataclasses.replace(turn, channel=roles.index(turn.role))
@@ -238,7 +282,7 @@ def _place(
         else turn
         for turn in transcript.turns
     )
-    placed = place_turns(dataclasses.replace(transcript, turns=turns), speech, source.end)
+    placed = place_turns(dataclasses.replace(transcript, turns=turns), speech, whole.end)
     over = "detected speech" if any(speech.values()) else "the whole length, as no speech was found"
     return placed, [
         f"the transcript has turns without times: they were placed over {over} (times: estimated)"
@@ -246,10 +290,7 @@ def _place(
 
 
 def guess_language(texts: Iterable[str | None]) -> str | None:
-    """Return the language of the first words, or None where they are too few or too alike to tell.
-
-    A few words repeated ("no no no") pass for many a language.
-    """
+    """Return the language of the first words, or None where they are too few or too alike to tell."""
     sample: list[str] = []
     length = 0
     for text in texts:
@@ -257,11 +298,7 @@ def guess_language(texts: Iterable[str | None]) -> str | None:
         length += len(sample[-1])
         if length > LANGUAGE_SAMPLE:
             break
-    joined = " ".join(sample)
-    spaced = len(joined.split()) > length / 20  # else it is written without spaces between words
-    if spaced and len(set(joined.casefold().split())) < DISTINCT_WORDS:
-        return None
-    return detect_language(joined)
+    return detect_language(" ".join(sample))
 
 
 def _channel_table(

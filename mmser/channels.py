@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 PROBE_TURNS = 12  # turns of a speaker that are listened to, the longest ones
 PROBE_SECONDS = 5.0  # of each
 CLEAR_DECIBELS = 6.0  # a smaller difference between channels does not tell whose role it is
+PLACE_UNSURE_FLAG = "place_unsure"
+ADVICE = "name speakers with --role and channels with --roles to be sure"
+EACH_PLACED = f"turns without a speaker were each put on the channel where they are louder; {ADVICE}"
 
 
 class ReadSound(Protocol):
@@ -82,7 +85,8 @@ def place_on_channels(
     if num_channels == 1:
         return _on_one_channel(turns, channel_roles), ()
     warnings: dict[str, None] = {}
-    found: dict[str, tuple[int, float]] = {}
+    found: dict[str | None, tuple[int, float]] = {}
+    apart = len({turn.speaker for turn in turns}) > 1
     placed = []
     for turn in turns:
         wanted = _channels_of(turn, channel_roles or ())
@@ -102,8 +106,32 @@ def place_on_channels(
             placed.append(dataclasses.replace(turn, channel=None))
         else:
             candidates = wanted or list(range(num_channels))
-            placed.append(_by_loudness(turn, turns, candidates, channel_roles, read, found, warnings))
+            # One label of no known role for all of the call tells nobody apart, as none does.
+            alone = turn.speaker is None or (turn.role == "unknown" and not apart)
+            placed.append(_by_loudness(turn, alone, turns, candidates, channel_roles, read, found, warnings))
     return tuple(placed), tuple(warnings)
+
+
+def flag_unsure_places(turns: Sequence[Turn], twins: tuple[int, int] | None) -> tuple[Turn, ...]:
+    """Mark turns of estimated times on a channel that others share: what sounds there may be another's voice.
+
+    Args:
+        turns: turns with channels.
+        twins: two channels that hold the same sound, if there are such.
+    """
+
+    def line(turn: Turn) -> int | None:
+        return min(twins) if twins and turn.channel in twins else turn.channel
+
+    speakers: dict[int | None, set[tuple[str, str | None]]] = {}
+    for turn in turns:
+        speakers.setdefault(line(turn), set()).add((turn.role, turn.speaker))
+    return tuple(
+        dataclasses.replace(turn, flags=(*turn.flags, PLACE_UNSURE_FLAG))
+        if turn.channel is not None and "times_estimated" in turn.flags and len(speakers[line(turn)]) > 1
+        else turn
+        for turn in turns
+    )
 
 
 def _check_customers(turns: Sequence[Turn], channel_roles: Sequence[Role] | None) -> None:
@@ -143,15 +171,16 @@ def _on_one_channel(turns: Sequence[Turn], channel_roles: Sequence[Role] | None)
 
 def _by_loudness(
     turn: Turn,
+    alone: bool,
     turns: Sequence[Turn],
     candidates: list[int],
     channel_roles: Sequence[Role] | None,
     read: ReadSound,
-    found: dict[str, tuple[int, float]],
+    found: dict[str | None, tuple[int, float]],
     warnings: dict[str, None],
 ) -> Turn:
-    """Place a turn where its speaker is louder; a doubtful difference places it, but gives it no role."""
-    if turn.speaker is None:
+    """Place a turn where it (`alone`) or its speaker is louder; a doubtful difference gives it no role."""
+    if alone:
         channel, lead = _louder(_power([turn], candidates, read))
     else:
         if turn.speaker not in found:
@@ -161,7 +190,8 @@ def _by_loudness(
     clear = lead >= CLEAR_DECIBELS
     known = turn.role != "unknown"
     role = channel_roles[channel] if channel_roles and clear and not known else turn.role
-    warnings[_how_placed(turn, channel, lead, unknown=not known and channel_roles is not None)] = None
+    unknown = not known and channel_roles is not None
+    warnings[EACH_PLACED if alone else _how_placed(turn, channel, lead, unknown=unknown)] = None
     if not clear and not known:
         # A doubtful channel must not decide who may be scored.
         return dataclasses.replace(turn, channel=channel, flags=(*turn.flags, "channel_doubtful"))
@@ -173,14 +203,11 @@ def _name(turn: Turn) -> str:
 
 
 def _how_placed(turn: Turn, channel: int, lead: float, *, unknown: bool) -> str:
-    advice = "name speakers with --role and channels with --roles to be sure"
-    if turn.speaker is None:
-        return f"turns without a speaker were each put on the channel where they are louder; {advice}"
     if lead >= CLEAR_DECIBELS:
         how = f"is louder by {min(lead, 99):.0f} dB"
     else:
         how = "is hardly louder than on another" + (", so the role stays unknown" if unknown else "")
-    return f"{_name(turn)} was put on channel {channel}, where it {how}; {advice}"
+    return f"{_name(turn)} was put on channel {channel}, where it {how}; {ADVICE}"
 
 
 def _power(turns: list[Turn], candidates: list[int], read: ReadSound) -> dict[int, float]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self, cast
 from mmser.audio import AudioSource, open_recording
 from mmser.audio.files import AudioFile
 from mmser.audio.intake import Source
-from mmser.calls import UNREAD, Call, guess_language, is_part, prepare_call
+from mmser.calls import UNREAD, Call, guess_language, is_part, prepare_call, stated_language
 from mmser.channels import louder_channel
 from mmser.clips import ClipReport, clip_name, failed_clip, score_clip
 from mmser.errors import AudioError, MmserError, UsageError
@@ -21,7 +21,7 @@ from mmser.report.build import build_report
 from mmser.report.policy import check_agent_reason, is_withheld
 from mmser.report.rules import load_rules
 from mmser.scoring import BATCH_SECONDS, MIN_SECONDS, Reference, Scorer, Scores
-from mmser.transcripts import read_transcript
+from mmser.transcripts import plain_text, read_transcript
 from mmser.types import CallReport, ModelInfo, Transcript, Turn
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class EmotionPipeline:
             roles: one role for each channel, in order; or a mapping from speakers, as `speaker_roles`.
             speaker_roles: speaker of the transcript → role.
             agent_reason: "medical", "safety" or "research-consented"; without one, agents are withheld.
-            language: ISO 639-1 code of the words; what the file states, else what is detected, by default.
+            language: of the words (en, en-US, English); by default what the file states, else what is found.
             start: seconds at which to begin; times in the report stay those of the whole recording.
             end: seconds at which to stop.
             references: role or speaker → a neutral clip of that voice, to judge it against.
@@ -152,14 +152,18 @@ class EmotionPipeline:
             clips: the clips; one that cannot be read is reported in its `error`, and the rest go on.
                 None, or no clips at all, has the words judged alone.
             texts: what is said in each, where that is known.
-            language: ISO 639-1 code of the texts; detected by default.
+            language: of the texts (en, en-US, English); detected by default.
             progress: called with what is under way.
 
         Raises:
-            UsageError: if there are neither clips nor texts, or texts in another number than clips.
+            UsageError: if there are neither clips nor texts, texts in another number than clips, or the
+                language is none.
         """
+        if isinstance(clips, str | bytes | PathLike) or isinstance(texts, str):
+            raise UsageError("clips and texts are lists; give [clip] for one clip, and [text] for one text")
         check_clips(len(clips), None if texts is None else len(texts))
         clips = clips or [None] * len(texts or ())
+        language = stated_language(language)
         reports = []
         for number, clip in enumerate(clips):
             progress("analysing", number, len(clips))
@@ -169,6 +173,7 @@ class EmotionPipeline:
         return tuple(reports)
 
     def _clip(self, clip: Source | None, name: str, text: str | None, language: str | None) -> ClipReport:
+        text = None if text is None else plain_text(text)
         spoken = language or guess_language([text])
         try:
             with contextlib.nullcontext() if clip is None else open_recording(clip) as source:
@@ -301,6 +306,7 @@ def _hear_references(
             warnings.append(f"the reference for {name!r} was not used, because those turns are withheld")
             continue
         with open_recording(clip) as source:
+            warnings += source.warnings
             channel, _ = louder_channel(source)
             end = min(source.end, source.start + REFERENCE_SECONDS)
             waveform = source.read(source.start, end, channel)
@@ -309,7 +315,7 @@ def _hear_references(
                     f"the reference {clip_name(clip, 1)} holds no voice (it is silent or shorter than "
                     f"{MIN_SECONDS} s); give a few seconds of calm speech"
                 )
-        heard += [Reference(speaker=key, role=turn.role, waveform=waveform) for key, turn in kept.items()]
+        heard += [Reference(speaker_key=key, role=turn.role, waveform=waveform) for key, turn in kept.items()]
     return heard, warnings
 
 

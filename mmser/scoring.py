@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mmser.aggregation import Answer, TurnAnswers, label_order, predict_turn
-from mmser.channels import ReadSound
+from mmser.channels import PLACE_UNSURE_FLAG, ReadSound
 from mmser.labels import Role
 from mmser.progress import ProgressCallback, ignore_progress
 from mmser.types import Prediction, Seconds, Turn
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Waveform = npt.NDArray[np.float32]
 
 MIN_SECONDS = 0.1  # shorter sound holds no frame worth a judgement
+CONSTANT = 2e-6  # of full scale; a span under it, far less than a 16-bit step, is no sound
 BATCH_SECONDS = 90.0  # sound in one batch, counted with its padding
 BATCH_ROWS = 64
 
@@ -29,13 +30,14 @@ SILENT = "the channel holds nothing but digital silence here"
 NO_SOUND = "there is no recording"
 NO_TIMES = "the turn has no times"
 NO_CHANNEL = "it is not known which channel the speaker is on"
+PLACE_UNSURE = "the turn's place is estimated, on a channel that others speak on too"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
     """A neutral clip of one speaker; it feeds that speaker's baseline and nothing else."""
 
-    speaker: str
+    speaker_key: str  # of the turns that it is for
     role: Role
     waveform: "Waveform"  # (samples,) at the model's rate
 
@@ -54,6 +56,7 @@ class _Row:
     """One utterance on its way into a batch."""
 
     turn: Turn
+    speaker_key: str
     utterance: Utterance
     waveform: "Waveform | None"
     kept: bool  # False: it went in for the context or the baseline of others
@@ -122,7 +125,6 @@ class Scorer:
             sound = not withheld and why_not is None
             pieces = cut_turn(
                 turn,
-                number,
                 count_tokens=self.processor.count_tokens,
                 max_seconds=self.config.max_seconds,
                 max_tokens=self.config.max_text_tokens,
@@ -134,7 +136,7 @@ class Scorer:
                 waveform = self._hear(turn, piece) if sound else None
                 heard = heard or waveform is not None
                 if waveform is not None or piece.text is not None:
-                    yield number, _Row(turn, piece, waveform, kept=not withheld)
+                    yield number, _Row(turn, turn.speaker_key, piece, waveform, kept=not withheld)
             if sound:
                 self._note_loudness(turn.id)
             if not withheld and not heard:
@@ -149,6 +151,8 @@ class Scorer:
             return NO_CHANNEL
         if "outside_audio" in turn.flags:
             return OUTSIDE
+        if PLACE_UNSURE_FLAG in turn.flags:
+            return PLACE_UNSURE
         return TOO_SHORT if turn.end - turn.start < MIN_SECONDS else None
 
     def _hear(self, turn: Turn, piece: Utterance) -> "Waveform | None":
@@ -163,7 +167,8 @@ class Scorer:
             energy + float(np.square(waveform, dtype=np.float64).sum()),
             samples + len(waveform),
         )
-        if len(waveform) < MIN_SECONDS * self.config.sampling_rate or not np.any(waveform):
+        # A constant is silence too: that of A-law is not 0.
+        if len(waveform) < MIN_SECONDS * self.config.sampling_rate or np.ptp(waveform) < CONSTANT:
             return None
         # Rounding in the resampler may add a sample to a window of exactly the longest length.
         return waveform[: int(self.config.max_seconds * self.config.sampling_rate)]
@@ -179,14 +184,15 @@ class Scorer:
 
     def _reference_row(self, reference: Reference) -> _Row:
         limit = int(self.config.max_seconds * self.config.sampling_rate)
-        turn = Turn(id="", start=None, end=None, speaker=reference.speaker, role=reference.role)
-        utterance = Utterance(turn=-1, first=True, start=None, end=None, text=None)
-        return _Row(turn, utterance, reference.waveform[:limit], kept=False, reference=True)
+        turn = Turn(id="", start=None, end=None, role=reference.role)
+        utterance = Utterance(start=None, end=None, text=None)
+        heard = reference.waveform[:limit]
+        return _Row(turn, reference.speaker_key, utterance, heard, kept=False, reference=True)
 
     def _predict(self, rows: list[_Row]) -> None:
         """Feed the next rows of the call to the model, carry its state on, and keep what may be kept."""
         stated = [list(row.utterance.confidence) or None for row in rows]
-        speakers = [row.turn.speaker_key for row in rows]
+        speakers = [row.speaker_key for row in rows]
         batch = self.processor(
             audio=[row.waveform for row in rows],
             text=[list(row.utterance.words) or row.utterance.text for row in rows],

@@ -1,134 +1,27 @@
-"""Where somebody speaks, and turns from it: for sound without words, and for words without times."""
+"""Turns from speech: for sound without words, and for words without times."""
 
 from __future__ import annotations
 
 import bisect
+import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import numpy as np
 
-from mmser.audio import SAMPLING_RATE, AudioSource
-from mmser.errors import UsageError
 from mmser.labels import Role
+from mmser.speech import Speech, merge_speech
 from mmser.types import Transcript, Turn
 
-if TYPE_CHECKING:
-    import torch
-
-Speech = Sequence[tuple[float, float]]  # (start, end) in seconds, in order, apart from each other
-
-FRAME: Final = 512  # samples at 16 kHz that the detector judges at once, 32 ms
-CONTEXT: Final = 64  # samples of the frame before that it also sees
-BLOCK_FRAMES: Final = 480  # 15.36 s a pass: bounds memory, however long the call
 MAX_PAUSE: Final = 1.0  # s of silence within one turn
 MIN_FLOOR: Final = 1.0  # s; what another says for less within a pause ("mhm") does not end the turn
 MIN_OVERLAP: Final = 0.1  # s of speech at once that earns the flag; the detector pads by 0.03 s a side
 
 
-def find_speech(
-    source: AudioSource,
-    channel: int,
-    *,
-    progress: Callable[[float], None] | None = None,
-    threshold: float = 0.5,
-    min_silence: float = 0.35,
-    min_speech: float = 0.25,
-    pad: float = 0.03,
-) -> list[tuple[float, float]]:
-    """Return the stretches (start, end) in seconds in which somebody speaks on one channel.
-
-    Args:
-        source: the opened recording; only its part is searched, times are on the recording's clock.
-        channel: counted from 0.
-        progress: called with the share done, in [0, 1].
-        threshold: probability of speech from which a stretch begins, in (0, 1).
-        min_silence: seconds of silence that end a stretch.
-        min_speech: seconds; what is shorter is dropped.
-        pad: seconds added on either side.
-    """
-    from silero_vad.utils_vad import get_speech_timestamps_from_probs
-
-    num_samples = round(source.duration * SAMPLING_RATE)
-    stretches = get_speech_timestamps_from_probs(
-        _speech_probabilities(_padded_blocks(source, channel, progress)),
-        sampling_rate=SAMPLING_RATE,
-        threshold=threshold,
-        min_speech_duration_ms=round(min_speech * 1000),
-        min_silence_duration_ms=round(min_silence * 1000),
-        speech_pad_ms=round(pad * 1000),
-        audio_length_samples=num_samples,
-    )
-    return [
-        (source.start + s["start"] / SAMPLING_RATE, min(source.end, source.start + s["end"] / SAMPLING_RATE))
-        for s in stretches
-    ]
-
-
-def _padded_blocks(
-    source: AudioSource, channel: int, progress: Callable[[float], None] | None
-) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
-    """Yield blocks of whole frames; the last is filled up with silence."""
-    size = BLOCK_FRAMES * FRAME / SAMPLING_RATE
-    begin = source.start
-    while begin < source.end:
-        end = min(begin + size, source.end)
-        block = source.read(begin, end, channel)
-        yield np.pad(block, (0, -len(block) % FRAME))
-        begin += size
-        if progress:
-            progress(min(1.0, (begin - source.start) / source.duration))
-
-
-def _speech_probabilities(blocks: Iterable[np.ndarray[Any, np.dtype[np.float32]]]) -> list[float]:
-    """Return one probability of speech for each 32 ms frame, with the detector's state kept over blocks.
-
-    The package's own loop calls the network once a frame. The same modules and weights are run here on
-    all frames of a block at once, and only the recurrent layer in sequence: the same numbers, much faster.
-    """
-    import torch
-
-    network, recurrent = _load_detector()
-    context = torch.zeros(1, CONTEXT)
-    state: tuple[torch.Tensor, torch.Tensor] | None = None
-    probabilities: list[float] = []
-    with torch.inference_mode():
-        for block in blocks:
-            if not len(block):
-                continue
-            frames = torch.from_numpy(np.ascontiguousarray(block)).view(-1, FRAME)
-            before = torch.cat([context, frames[:-1, -CONTEXT:]])
-            context = frames[-1:, -CONTEXT:]
-            features = network.encoder(network.run_extractors(torch.cat([before, frames], dim=1)))
-            hidden, state = recurrent(features.squeeze(-1), state)  # (frames, 128)
-            scores = network.decoder.decoder(hidden.unsqueeze(-1))  # (frames, 1, 1)
-            probabilities.extend(scores.flatten().tolist())
-    return probabilities
-
-
-@cache
-def _load_detector() -> tuple[Any, torch.nn.LSTM]:
-    """Load silero-vad's 16 kHz network from its package, and its LSTM cell as a layer over sequences."""
-    import torch
-    from silero_vad import load_silero_vad
-
-    network = load_silero_vad()._model
-    cell = network.decoder.rnn
-    layer = torch.nn.LSTM(cell.weight_ih.shape[1], cell.weight_hh.shape[1])
-    layer.load_state_dict({f"{name}_l0": value for name, value in cell.named_parameters()})
-    return network, layer.eval().requires_grad_(False)
-
-
 def turns_from_speech(
-    source: AudioSource,
-    roles: Mapping[int, Role],
-    *,
-    speech: Mapping[int, Speech] | None = None,
-    max_pause: float = MAX_PAUSE,
-    progress: Callable[[float], None] | None = None,
+    speech: Mapping[int, Speech], roles: Mapping[int, Role], *, max_pause: float = MAX_PAUSE
 ) -> tuple[Turn, ...]:
     """Return turns without words: each channel's speech, joined over short pauses.
 
@@ -136,22 +29,10 @@ def turns_from_speech(
     within the pause. Turns during which another channel speaks bear the flag "overlap".
 
     Args:
-        source: the opened recording.
+        speech: channel → stretches.
         roles: channel → role; a channel that is not named is "unknown".
-        speech: channel → stretches, where they are known already; otherwise they are found here.
         max_pause: seconds.
-        progress: called with the share done, in [0, 1].
-
-    Raises:
-        UsageError: if a role is given for a channel that the recording does not have.
     """
-    missing = sorted(set(roles) - set(range(source.num_channels)))
-    if missing:
-        raise UsageError(
-            f"a role is given for channel {missing[0]}, but the recording has {source.num_channels} (from 0)"
-        )
-    if speech is None:
-        speech = find_all_speech(source, progress=progress)
     turns = []
     for channel, stretches in speech.items():
         others = merge_speech(s for other, found in speech.items() if other != channel for s in found)
@@ -174,31 +55,6 @@ def turns_from_speech(
             )
     turns.sort(key=lambda turn: (turn.start, turn.channel))
     return tuple(replace(turn, id=f"t{number}") for number, turn in enumerate(turns, 1))
-
-
-def find_all_speech(
-    source: AudioSource, *, progress: Callable[[float], None] | None = None
-) -> dict[int, list[tuple[float, float]]]:
-    """Return the stretches of speech of every channel, by channel; see `find_speech`."""
-    count = source.num_channels
-    found = {}
-    for channel in range(count):
-        report = None
-        if progress:
-            report = lambda share, channel=channel: progress((channel + share) / count)  # noqa: E731
-        found[channel] = find_speech(source, channel, progress=report)
-    return found
-
-
-def merge_speech(stretches: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the union of stretches (seconds), in order and apart from each other."""
-    merged: list[tuple[float, float]] = []
-    for start, end in sorted(stretches):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        elif end > start:
-            merged.append((start, end))
-    return merged
 
 
 def _join(stretches: Speech, others: Speech, max_pause: float) -> list[list[tuple[float, float]]]:
@@ -298,6 +154,11 @@ def _lay(
             times[i] = span
     for first, last, start, end in _disordered(times):
         times[first:last] = _spread(turns[first:last], everyone, start, end)
+    for indices in members.values():
+        # What was laid again may begin before the turn ahead ends; nobody overlaps himself.
+        for i, j in itertools.pairwise(indices):
+            if times[i][0] < times[j][0] < times[i][1]:
+                times[i] = (times[i][0], times[j][0])
     return times
 
 

@@ -108,10 +108,12 @@ class Turn(Record):
 
     @property
     def speaker_key(self) -> str:
-        """Who speaks, as far as is known: the speaker, else the channel, else the role."""
-        if self.speaker is not None:
-            return self.speaker
-        return f"channel {self.channel}" if self.channel is not None else f"role {self.role}"
+        """Who speaks, as far as is known, to be compared and not shown.
+
+        Role, channel and name all count: tools number the speakers of each channel from 1 again, and
+        two parties who pass for one would have the one's turns judged against the other's.
+        """
+        return f"{self.role}/{self.channel}/{self.speaker}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,8 +21,6 @@ PLANNED_FILL = 0.9
 class Utterance:
     """One row for the model: at most one window of sound and one text input of words."""
 
-    turn: int  # index of its turn in the list that was cut
-    first: bool  # whether it opens its turn
     start: Seconds | None
     end: Seconds | None
     text: str | None  # None = no words
@@ -41,7 +39,6 @@ class _Token:
 
 def cut_turn(
     turn: Turn,
-    index: int,
     *,
     count_tokens: CountTokens,
     max_seconds: Seconds,
@@ -56,7 +53,6 @@ def cut_turn(
 
     Args:
         turn: the turn to cut; without times it is cut by its words alone.
-        index: the turn's place in its list, written into each utterance.
         count_tokens: how many tokens the model's tokenizer makes of a text.
         max_seconds: longest stretch of sound, in seconds.
         max_tokens: most tokens of text.
@@ -74,26 +70,15 @@ def cut_turn(
     pieces: list[tuple[Seconds, Seconds, list[_Token]]] = []
     for (left, right), inside in zip(itertools.pairwise(edges), _deal(tokens, edges), strict=True):
         pieces += _fit(left, right, inside, count_tokens, max_tokens)
-    whole = turn.text if len(pieces) == 1 and words else None
-    return [
-        _utterance(index, order == 0, piece, timed=timed, whole=whole) for order, piece in enumerate(pieces)
-    ]
+    whole = turn.text if len(pieces) == 1 and tokens else None
+    return [_utterance(piece, timed=timed, whole=whole) for piece in pieces]
 
 
-def _utterance(
-    index: int,
-    first: bool,
-    piece: tuple[Seconds, Seconds, list[_Token]],
-    *,
-    timed: bool,
-    whole: str | None,
-) -> Utterance:
+def _utterance(piece: tuple[Seconds, Seconds, list[_Token]], *, timed: bool, whole: str | None) -> Utterance:
     left, right, tokens = piece
     text = whole or " ".join(token.text for token in tokens) or None
     stated = any(token.confidence is not None for token in tokens)
     return Utterance(
-        turn=index,
-        first=first,
         start=left if timed else None,
         end=right if timed else None,
         text=text,
@@ -105,20 +90,39 @@ def _utterance(
 
 
 def _tokens(turn: Turn, start: Seconds, end: Seconds) -> list[_Token]:
-    """The turn's words with times inside [start, end]: their own, or spread by length."""
+    """The turn's words with times inside [start, end]."""
     texts = [w.text for w in turn.words] or (turn.text or "").split()
     confidences = [w.confidence for w in turn.words] or [None] * len(texts)
-    if turn.words and all(w.start is not None and w.end is not None for w in turn.words):
-        # min/max: a word's stated time may reach a little outside its turn.
-        spans = [
-            (min(max(w.start or 0.0, start), end), min(max(w.end or 0.0, start), end)) for w in turn.words
-        ]
-    else:
-        spans = list(_spread(texts, start, end))
     return [
         _Token(text=text, start=span[0], end=span[1], confidence=confidence)
-        for text, span, confidence in zip(texts, spans, confidences, strict=True)
+        for text, span, confidence in zip(texts, word_spans(turn, start, end), confidences, strict=True)
     ]
+
+
+def word_spans(turn: Turn, start: Seconds, end: Seconds) -> list[tuple[Seconds, Seconds]]:
+    """Return (start, end) of each word of a turn inside [start, end]: its own, else spread by length.
+
+    Words without times lie between those that have them; a turn without words has those of its text.
+    """
+    texts = [w.text for w in turn.words] or (turn.text or "").split()
+    # min/max: a word's stated time may reach a little outside its turn.
+    own = [
+        None
+        if w.start is None or w.end is None
+        else (min(max(w.start, start), end), min(max(w.end, start), end))
+        for w in turn.words
+    ] or [None] * len(texts)
+    spans: list[tuple[Seconds, Seconds]] = []
+    while len(spans) < len(texts):
+        first = len(spans)
+        known = next((i for i in range(first, len(texts)) if own[i] is not None), len(texts))
+        left = spans[-1][1] if spans else start
+        after = own[known] if known < len(texts) else None
+        right = end if after is None else after[0]
+        spans += _spread(texts[first:known], left, max(left, right))
+        if after is not None:
+            spans.append(after)
+    return spans
 
 
 def _spread(texts: Sequence[str], start: Seconds, end: Seconds) -> Iterator[tuple[Seconds, Seconds]]:

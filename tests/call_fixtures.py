@@ -5,7 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 import soundfile
+
+from mmser.speech import ChannelSpeech
+from mmser.types import CallReport, TurnReport
 
 Waveform = npt.NDArray[np.float32]
 RATE = 8000
@@ -64,3 +68,18 @@ def write_call(folder: Path) -> tuple[Path, Path]:
     recording.write_bytes(wav_bytes(agent_voice(), customer_voice()))
     transcript.write_text(VTT, "utf-8")
     return recording, transcript
+
+
+def given_speech(monkeypatch: pytest.MonkeyPatch, spans: dict[int, list[tuple[float, float]]]) -> None:
+    """The made tones are no speech, so the detector's stretches are given."""
+    monkeypatch.setattr(
+        "mmser.calls.find_all_speech", lambda source, progress: ChannelSpeech(stretches=spans)
+    )
+
+
+def turns_of(report: CallReport, role: str) -> list[TurnReport]:
+    return [turn for turn in report.turns if turn.role == role]
+
+
+def probabilities_of(report: CallReport) -> list[list[float]]:
+    return [list(turn.emotion.probabilities.values()) for turn in report.turns if turn.emotion]

@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from mmser.pipeline import EmotionPipeline
+from mmser.types import CallReport
+from tests.call_fixtures import write_call
+from tests.model_fixtures import save_tiny
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
@@ -17,3 +22,25 @@ def data_dir() -> Path:
     if not root or not Path(root).is_dir():
         pytest.skip("MMSER_DATA is not set to the folder of corpora and calls")
     return Path(root)
+
+
+@pytest.fixture(scope="session")
+def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model with its processor."""
+    return save_tiny(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture(scope="session")
+def pipeline(model_dir: Path) -> EmotionPipeline:
+    return EmotionPipeline.from_pretrained(model_dir)
+
+
+@pytest.fixture(scope="session")
+def call(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A stereo call, agent left and customer right, and its transcript."""
+    return write_call(tmp_path_factory.mktemp("call"))
+
+
+@pytest.fixture(scope="session")
+def report(pipeline: EmotionPipeline, call: tuple[Path, Path]) -> CallReport:
+    return pipeline(call[0], transcript=call[1], roles=("agent", "customer"))

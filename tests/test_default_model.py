@@ -93,6 +93,10 @@ def test_weights_fit_the_package_and_name_their_licence(model):
     assert "cc-by-nc-sa-4.0" in (FOLDER / "README.md").read_text()
 
 
+def test_no_text_is_cut_silently(processor):
+    assert processor.count_tokens("word " * 500) > 500
+
+
 def test_every_loader_computes_in_float32(model):
     assert {p.dtype for p in model.parameters()} == {torch.float32}
 
@@ -138,7 +142,6 @@ def test_plain_words_are_read_plainly(model, processor):
     assert [EMOTIONS[i] for i in emotion.argmax(1)] == ["anger", "happiness"]
 
 
-@pytest.mark.xfail(strict=True, reason="the bar is missed so far: the sound is level with the SVM")
 def test_the_sound_beats_its_baseline_in_the_same_run():
     audio = RESULTS["audio"]["all"]
     assert audio["no_history"] > audio["svm"]
@@ -205,11 +208,14 @@ def test_the_reported_accuracy_is_what_waveforms_give(model, processor, data_dir
 @pytest.mark.data
 @pytest.mark.parametrize("speaker", RESULTS["audio"]["speakers"])
 def test_a_caller_who_is_angry_throughout_stays_angry(model, processor, data_dir: Path, speaker: str):
-    """Every unseen speaker, over several orders: two clips can make a third, and some are milder."""
+    """Every unseen speaker. Some clips are milder, so each order is also turned by a third and by two:
+    every clip is heard once in each third of a call, and only what history does is left."""
     angry = [e for e in unseen(data_dir) if e.speaker == speaker and e.emotions == ("anger",)][:24]
     rng, third, differences = np.random.default_rng(0), len(angry) // 3, []
-    for _ in range(10 if len(angry) < 12 else 5):
-        call = [angry[i] for i in rng.permutation(len(angry))]
-        anger = predict(model, processor, call, 0)[:, EMOTIONS.index("anger")]
-        differences.append(float(anger[-third:].mean() - anger[:third].mean()))
+    for _ in range(4):
+        order = rng.permutation(len(angry))[: 3 * third]
+        for turned in range(3):
+            call = [angry[i] for i in np.roll(order, turned * third)]
+            anger = predict(model, processor, call, 0)[:, EMOTIONS.index("anger")]
+            differences.append(float(anger[-third:].mean() - anger[:third].mean()))
     assert np.mean(differences) >= -0.05

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from .acoustics_mmser import NUM_FUNCTIONALS, Acoustics, frame_lengths, length_mask
 from .cnn_mmser import CnnEncoder
 from .configuration_mmser import MmserConfig
-from .speaker_mmser import SpeakerBaseline
+from .speaker_mmser import SpeakerBaseline, no_history
 from .wav2vec2_mmser import Wav2Vec2Encoder
 
 
@@ -64,14 +64,11 @@ class AudioBranch(nn.Module):
         self.embed = nn.Sequential(nn.Linear(2 * size, config.embedding_size), nn.Tanh())
         vector_size = NUM_FUNCTIONALS + config.embedding_size
         self.baseline = SpeakerBaseline(vector_size)
-        self.combine = nn.Sequential(
-            nn.Dropout(config.head_dropout),
-            nn.Linear(2 * size + NUM_FUNCTIONALS + vector_size + 2, size),
-            nn.SiLU(),
-            nn.Dropout(config.head_dropout),
-            nn.Linear(size, size),
-            nn.SiLU(),
-        )
+        # Two halves side by side, so that neither way of hearing leans on the other: functionals are learned
+        # in a few steps and would leave the frames nothing to explain.
+        self.half_sizes = (size // 2, size - size // 2)
+        self.frame_half = _half(2 * size + config.embedding_size + 2, self.half_sizes[0], config.head_dropout)
+        self.functional_half = _half(2 * NUM_FUNCTIONALS + 2, self.half_sizes[1], config.head_dropout)
         self.emotion_head = nn.Linear(size, config.num_classes)
         self.intensity_head = nn.Linear(size, 1)
 
@@ -108,26 +105,47 @@ class AudioBranch(nn.Module):
     ) -> AudioFeatures:
         mask = length_mask(counts, frames.shape[1])
         pooled = self.pool(frames, mask)
-        standard = ((functionals - self.functional_mean) / self.functional_spread).clamp(-5, 5)
-        vectors = torch.cat([standard, self.embed(pooled)], 1)
+        vectors = self.compared(pooled, functionals)
         here = present.unsqueeze(1)
         return AudioFeatures(
             frames * here.unsqueeze(2), mask & here, torch.where(here, vectors, 0.0), pooled * here
         )
+
+    def compared(self, pooled: Tensor, functionals: Tensor) -> Tensor:
+        """Return what the speaker baseline compares, (batch, functionals + embedding).
+
+        Args:
+            pooled: statistics of the frames, (batch, 2 * size).
+            functionals: (batch, functionals).
+        """
+        standard = ((functionals - self.functional_mean) / self.functional_spread).clamp(-5, 5)
+        return torch.cat([standard, self.embed(pooled)], 1)
 
     def relate(self, features: AudioFeatures, count: Tensor, total: Tensor, squares: Tensor) -> Tensor:
         """Average the view against the speaker's history and the view as a first turn, (batch, size).
 
         The second keeps a caller who is angry from the first word on from becoming "normal".
         """
-        nothing = torch.zeros_like(count), torch.zeros_like(total), torch.zeros_like(squares)
         weight = self.history_weight
         against_history = self.view(features, count, total, squares)
-        return weight * against_history + (1 - weight) * self.view(features, *nothing)
+        return weight * against_history + (1 - weight) * self.view(features, *no_history(features.vectors))
 
     def view(self, features: AudioFeatures, count: Tensor, total: Tensor, squares: Tensor) -> Tensor:
         """Hear each utterance against one history; arguments as `SpeakerBaseline`, (batch, size)."""
         deviation, amount = self.baseline(features.vectors, count, total, squares)
         functionals = features.vectors[:, :NUM_FUNCTIONALS]
-        joined: Tensor = self.combine(torch.cat([features.pooled, functionals, deviation, amount], 1))
-        return joined
+        frames = torch.cat([features.pooled, deviation[:, NUM_FUNCTIONALS:], amount], 1)
+        statistics = torch.cat([functionals, deviation[:, :NUM_FUNCTIONALS], amount], 1)
+        return torch.cat([self.frame_half(frames), self.functional_half(statistics)], 1)
+
+    def frames_only(self, view: Tensor) -> Tensor:
+        """Return the view without what the functionals say, twice as large, so that heads can read it."""
+        return torch.cat([2 * view[:, : self.half_sizes[0]], 0 * view[:, self.half_sizes[0] :]], 1)
+
+    def functionals_only(self, view: Tensor) -> Tensor:
+        """Return the view without what the frames say, twice as large, so that heads can read it."""
+        return torch.cat([0 * view[:, : self.half_sizes[0]], 2 * view[:, self.half_sizes[0] :]], 1)
+
+
+def _half(inputs: int, outputs: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(nn.Dropout(dropout / 2), nn.Linear(inputs, outputs), nn.SiLU(), nn.Dropout(dropout))

@@ -26,6 +26,7 @@ class MmserConfig(PretrainedConfig):
         max_seconds: longest audio of one utterance, in seconds.
         max_text_tokens: longest text of one utterance, in tokens.
         text_languages: ISO 639-1 codes that the text encoder reads.
+        head_dropout: in either half of the audio branch's view of an utterance; of its input, half as much.
         modality_dropout: chance in training that an utterance with both modalities loses one.
         calibration: temperature by task and modality pattern: "emotion.fused", "emotion.audio",
             "emotion.text", "change".

@@ -7,52 +7,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, PreTrainedModel
-from transformers.utils.generic import ModelOutput
 
 from .audio_mmser import AudioBranch, AudioFeatures
 from .configuration_mmser import DIRECTIONS, ROLES, MmserConfig
 from .context_mmser import ChangeHead, DialogueContext, previous_of_speaker
 from .dialogue_mmser import DialogueState, Layout, advance, from_table, lay_out
 from .fusion_mmser import CrossFusion
+from .output_mmser import MmserOutput, MmserPrediction
 from .speaker_mmser import sums_before
-
-
-@dataclass
-class MmserOutput(ModelOutput):
-    """Uncalibrated outputs, a row per utterance.
-
-    `audio_logits` and `text_logits` come from the same weights with the other modality missing and
-    without dialogue context; `has_previous` is False where `change_logits` mean nothing.
-    """
-
-    loss: Tensor | None = None
-    logits: Tensor | None = None  # (batch, classes)
-    audio_logits: Tensor | None = None  # (batch, classes)
-    text_logits: Tensor | None = None  # (batch, classes)
-    intensity_logits: Tensor | None = None  # (batch,)
-    change_logits: Tensor | None = None  # (batch,)
-    direction_logits: Tensor | None = None  # (batch, directions)
-    has_audio: Tensor | None = None  # (batch,)
-    has_text: Tensor | None = None  # (batch,)
-    has_previous: Tensor | None = None  # (batch,)
-    state: DialogueState | None = None
-
-
-@dataclass
-class MmserPrediction(ModelOutput):
-    """Calibrated answers, a row per utterance."""
-
-    emotion: Tensor | None = None  # probabilities, (batch, classes)
-    abstained: Tensor | None = None  # (batch,)
-    intensity: Tensor | None = None  # [0, 1], (batch,)
-    change: Tensor | None = None  # P(shift), (batch,)
-    direction: Tensor | None = None  # probabilities over worse, better, lateral, (batch, 3)
-    audio_only: Tensor | None = None  # (batch, classes)
-    text_only: Tensor | None = None  # (batch, classes)
-    has_audio: Tensor | None = None  # (batch,)
-    has_text: Tensor | None = None  # (batch,)
-    has_previous: Tensor | None = None  # (batch,)
-    state: DialogueState | None = None
 
 
 @dataclass
@@ -200,12 +162,14 @@ class MmserModel(MmserPreTrainedModel):
             role_ids: index into agent, customer, system, unknown, (batch,); default unknown.
             positions: order within the dialogue, rising, (batch,); default: order of rows.
             references: True = a neutral clip that feeds the speaker baseline only, (batch,).
-            state: what earlier batches left; default none.
+            state: what earlier batches left; default none. Needs `dialogue_ids`, which say whose it is.
             emotion_targets: class distribution, all 0 = unlabelled, (batch, classes).
             intensity_targets: [0, 1], NaN = unlabelled, (batch,).
             change_targets: 0 or 1, NaN = unlabelled, (batch,).
             direction_targets: class index, -100 = unlabelled, (batch,).
         """
+        if state is not None and dialogue_ids is None:
+            raise ValueError("a state was given without dialogue_ids, which tell whose it is; give both")
         rows = torch.arange(len(audio_lengths), device=audio_lengths.device)
         encoded = self.encode(
             input_values,
@@ -345,7 +309,14 @@ class MmserModel(MmserPreTrainedModel):
     @torch.inference_mode()
     def predict(self, state: DialogueState | None = None, **batch: Any) -> MmserPrediction:
         """Return calibrated answers; arguments as `forward`."""
-        out = self(state=state, **batch)
+        return self.calibrated(self(state=state, **batch))
+
+    def calibrated(self, out: MmserOutput) -> MmserPrediction:
+        """Turn outputs into probabilities by the temperatures in the config."""
+        assert out.has_audio is not None and out.has_text is not None and out.logits is not None
+        assert out.audio_logits is not None and out.text_logits is not None
+        assert out.intensity_logits is not None
+        assert out.change_logits is not None and out.direction_logits is not None
         temperature = self.config.calibration
         pattern = torch.where(
             out.has_audio & out.has_text,

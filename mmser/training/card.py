@@ -50,10 +50,15 @@ def _interval(bounds: tuple[float, float]) -> str:
 
 
 def _verdict(row: dict[str, float]) -> str:
-    """Say in words whether the sound alone is better than its baseline."""
+    """Say in words whether the sound alone is better than its baseline, and what a history does."""
+    gain = row["history"] - row["no_history"]
+    effect = "add" if gain > 0 else "cost"
+    history = f"Earlier clips of the speaker {effect} {abs(gain):.1f} points on these speakers."
     if row["no_history"] > row["svm"]:
-        return "On all test clips together the model without history is above the SVM."
-    return "**On all test clips together the model does not beat the SVM**: the bar is missed so far."
+        return f"On all test clips together the model without history is above the SVM. {history}"
+    return (
+        f"**On all test clips together the model does not beat the SVM**: the bar is missed so far. {history}"
+    )
 
 
 def _audio_row(name: str, row: dict[str, float]) -> str:

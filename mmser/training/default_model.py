@@ -1,5 +1,6 @@
 """The default model, stage by stage; each stage leaves a checkpoint and is skipped where it lies."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,10 +13,11 @@ from transformers import AutoModel, AutoTokenizer
 
 from mmser.data import Example, Split, read_emodb, read_goemotions, read_meld, read_nemo, read_ravdess
 from mmser.model import MmserConfig, MmserModel, MmserProcessor
-from mmser.training.acoustic_cache import Clip, cache_acoustics
-from mmser.training.audio_stage import NEUTRAL_INTENSITY, train_audio
+from mmser.model.audio_mmser import AudioBranch
+from mmser.training.acoustic_cache import SPEEDS, Clip, cache_acoustics
 from mmser.training.calibration import calibrate
 from mmser.training.encodings import Sound, Words, encode_sounds, encode_texts
+from mmser.training.frame_stage import train_frames
 from mmser.training.fusion_stage import (
     Dialogues,
     PairMix,
@@ -25,7 +27,9 @@ from mmser.training.fusion_stage import (
     one_hot,
     train_fusion,
 )
+from mmser.training.optimisation import NEUTRAL_INTENSITY
 from mmser.training.text_stage import class_weights, train_text
+from mmser.training.view_stage import fit_functionals, train_views
 
 GOEMOTIONS_FOR_PAIRS = 12_000
 WEIGHTS_LICENSE = "CC-BY-NC-SA-4.0"
@@ -37,9 +41,10 @@ class Plan(BaseModel):
     model_config = ConfigDict(extra="forbid")
     seed: int
     text_epochs: int
-    audio_steps: int
-    audio_both_views_steps: int
+    frame_steps: int
+    view_steps: int
     fusion_steps: int
+    pairs: PairMix
     splits: dict[str, dict[str, list[str]]]
 
 
@@ -72,7 +77,7 @@ def read_texts(data: Path) -> list[Example]:
     return [*read_goemotions(data / "text" / "goemotions"), *read_meld(data / "text" / "meld")]
 
 
-def assemble(folder: Path, audio_state: dict[str, torch.Tensor]) -> tuple[MmserModel, MmserProcessor]:
+def assemble(folder: Path, audio: AudioBranch) -> tuple[MmserModel, MmserProcessor]:
     """Put the trained encoders into one model."""
     text = AutoModel.from_pretrained(folder / "text_encoder")
     model = MmserModel(MmserConfig(text_config=text.config, weights_license=WEIGHTS_LICENSE))
@@ -80,7 +85,7 @@ def assemble(folder: Path, audio_state: dict[str, torch.Tensor]) -> tuple[MmserM
     model.text_encoder.load_state_dict(text.state_dict())
     head = torch.load(folder / "text_head.pt", weights_only=True)
     model.text_head.load_state_dict(head)
-    model.audio.load_state_dict(audio_state)
+    model.audio.load_state_dict(audio.state_dict())
     tokenizer = AutoTokenizer.from_pretrained(folder / "text_encoder")
     config = model.config
     processor = MmserProcessor(tokenizer, config.sampling_rate, config.max_seconds, config.max_text_tokens)
@@ -134,8 +139,8 @@ def fuse(
     """Train fusion, context and change on cached encodings, then calibrate; `model` changes in place."""
     train = [c for c in clips if c.example.split == "train"]
     held_out = [c for c in clips if c.example.split == "validation"]
-    sounds = [s for p in (False, True) for s in encode_sounds(model, train, phone=p, speed=1)]
-    sounds += encode_sounds(model, train, phone=False, speed=0)
+    sounds = [s for p in (False, True) for s in encode_sounds(model, train, phone=p)]
+    sounds += encode_sounds(model, train, phone=False, speed=SPEEDS[1])
     validation_sounds = encode_sounds(model, held_out, phone=False)
     rng = np.random.default_rng(plan.seed)
     words = {
@@ -147,11 +152,11 @@ def fuse(
     }
     validation_words = [w for (_, split), ws in words.items() if split == "validation" for w in ws]
     train_words = [w for (_, split), ws in words.items() if split == "train" for w in ws]
-    made = PairSampler(validation_sounds, validation_words, PairMix(), plan.seed + 1).dialogues(150, 6)
+    made = PairSampler(validation_sounds, validation_words, plan.pairs, plan.seed + 1).dialogues(150, 6)
     meld = meld_batch(meld_dialogues(words["meld", "validation"]))
     train_fusion(
         model,
-        PairSampler(sounds, train_words, PairMix(), plan.seed, agent_turns=0.4),
+        PairSampler(sounds, train_words, plan.pairs, plan.seed, agent_turns=0.4),
         made,
         meld_dialogues(words["meld", "train"]),
         meld,
@@ -166,13 +171,18 @@ def fuse(
 def _cached_words(
     model: MmserModel, processor: MmserProcessor, examples: Sequence[Example], path: Path, seed: int
 ) -> list[Words]:
-    """Encode texts, or read what an earlier run encoded; training comments are partly corrupted."""
+    """Encode texts, or read what an earlier run made of the same; training comments are partly corrupted."""
+    texts = hashlib.sha256("\n".join(str(e.text) for e in examples).encode()).hexdigest()
     if path.exists():
         stored = torch.load(path, weights_only=True)
-        return [Words(e, t, w) for e, t, w in zip(examples, *stored, strict=True)]
+        if stored["texts"] == texts:
+            pairs = zip(examples, stored["tokens"], stored["weight"], strict=True)
+            return [Words(e, tokens, weight) for e, tokens, weight in pairs]
     corrupted = 0.3 if path.stem == "goemotions_train" else 0.0
     words = encode_texts(model, processor, examples, corrupted=corrupted, seed=seed)
-    torch.save(([w.tokens for w in words], [w.weight for w in words]), path)
+    torch.save(
+        {"texts": texts, "tokens": [w.tokens for w in words], "weight": [w.weight for w in words]}, path
+    )
     return words
 
 
@@ -198,6 +208,22 @@ def save(model: MmserModel, processor: MmserProcessor, target: Path) -> None:
     (target / "model.safetensors").chmod(0o644)
 
 
+def train_audio(clips: Sequence[Clip], folder: Path, plan: Plan) -> AudioBranch:
+    """Train the audio branch: its encoder on single clips, then how clips are heard in calls."""
+    torch.manual_seed(plan.seed)
+    branch = AudioBranch(MmserConfig())
+    stages = (("frames", train_frames, plan.frame_steps), ("views", train_views, plan.view_steps))
+    fit_functionals(branch, [c for c in clips if c.example.split == "train"])
+    for name, train, steps in stages:
+        done = folder / f"{name}_done.pt"
+        if done.exists():
+            branch.load_state_dict(torch.load(done, weights_only=True))
+        else:
+            train(branch, clips, folder, steps=steps, seed=plan.seed)
+            torch.save(branch.state_dict(), done)
+    return branch
+
+
 def build(data: Path, encoder: str, folder: Path, plan: Plan) -> tuple[MmserModel, MmserProcessor]:
     """Run the stages whose checkpoints are not in `folder` yet."""
     texts, speech = read_texts(data), read_speech(data, plan)
@@ -206,21 +232,8 @@ def build(data: Path, encoder: str, folder: Path, plan: Plan) -> tuple[MmserMode
             stale.unlink()  # what an earlier encoder made of the texts
         train_text(texts, encoder, folder, epochs=plan.text_epochs, seed=plan.seed)
     clips = cache_acoustics(speech, folder / "acoustics.pt", plan.seed)
-    first = folder / "audio_first.pt"
-    if not first.exists():
-        branch = train_audio(clips, MmserConfig(), folder, steps=plan.audio_steps, seed=plan.seed)
-        torch.save(branch.state_dict(), first)
-    if not (folder / "audio_done.pt").exists():
-        branch = train_audio(
-            clips,
-            MmserConfig(),
-            folder,
-            steps=plan.audio_both_views_steps,
-            seed=plan.seed + 1,
-            start=torch.load(first, weights_only=True),
-        )
-        torch.save(branch.state_dict(), folder / "audio_done.pt")
-    model, processor = assemble(folder, torch.load(folder / "audio_done.pt", weights_only=True))
+    audio = train_audio(clips, folder, plan)
+    model, processor = assemble(folder, audio)
     round_text_weights(model)
     fuse(model, processor, clips, texts, folder, plan)
     return model, processor

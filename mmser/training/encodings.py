@@ -11,7 +11,7 @@ from mmser.data import Example
 from mmser.model import MmserModel, MmserProcessor
 from mmser.model.audio_mmser import AudioFeatures
 from mmser.model.modeling_mmser import Encoded
-from mmser.training.acoustic_cache import Clip, Rendering
+from mmser.training.acoustic_cache import Clip
 
 BATCH = 48
 
@@ -35,12 +35,14 @@ class Words:
     weight: Tensor  # confidence, (tokens,)
 
 
-def encode_sounds(model: MmserModel, clips: Sequence[Clip], *, phone: bool, speed: int = 0) -> list[Sound]:
+def encode_sounds(
+    model: MmserModel, clips: Sequence[Clip], *, phone: bool, speed: float = 1.0
+) -> list[Sound]:
     """Encode one rendering of each clip."""
     done = []
     for start in range(0, len(clips), BATCH):
         group = clips[start : start + BATCH]
-        renderings: list[Rendering] = [(c.phone if phone else c.clean)[speed] for c in group]
+        renderings = [c.rendering(phone=phone, speed=speed) for c in group]
         mels = [r.log_mel.float() for r in renderings]
         with torch.inference_mode():
             features = model.audio.encode(

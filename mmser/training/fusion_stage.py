@@ -18,10 +18,11 @@ from torch import Tensor, nn
 
 from mmser.labels import DIRECTIONS, EMOTIONS, ROLES, direction_of
 from mmser.model import MmserModel
-from mmser.model.modeling_mmser import Encoded, MmserOutput, joint_loss
-from mmser.training.audio_stage import NEUTRAL_INTENSITY
+from mmser.model.modeling_mmser import Encoded, joint_loss
+from mmser.model.output_mmser import MmserOutput
 from mmser.training.encodings import Sound, Words, collate
 from mmser.training.log import MetricsLog
+from mmser.training.optimisation import NEUTRAL_INTENSITY
 
 NEUTRAL = EMOTIONS.index("neutral")
 
@@ -30,11 +31,15 @@ NEUTRAL = EMOTIONS.index("neutral")
 class PairMix:
     """Shares of made pairs; they sum to 1."""
 
-    matched: float = 0.45  # words and voice of the same emotion
-    neutral_words: float = 0.25  # the usual case on calls
-    conflicting: float = 0.1  # any words, any voice: the target is shared between them
-    audio_only: float = 0.1
-    text_only: float = 0.1
+    matched: float  # words and voice of the same emotion
+    neutral_words: float  # the usual case on calls
+    conflicting: float  # any words, any voice: the target is shared between them
+    audio_only: float
+    text_only: float
+
+    def __post_init__(self) -> None:
+        if not math.isclose(sum(self.shares()), 1.0) or min(self.shares()) < 0:
+            raise ValueError(f"the shares of pairs are {self.shares()}; they must be at least 0 and sum to 1")
 
     def shares(self) -> list[float]:
         """Return the shares in the order of the fields."""

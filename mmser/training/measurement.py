@@ -48,32 +48,20 @@ class Answers:
 
 
 def answer(model: MmserModel, rows: Dialogues) -> Answers:
-    """Run cached encodings through the model with the calibration of its config."""
+    """Run cached encodings through the model, calibrated as in use."""
     with torch.inference_mode():
-        out = rows.run(model)
-    temperature = model.config.calibration
-    assert out.has_audio is not None and out.has_text is not None and out.logits is not None
-    assert out.audio_logits is not None and out.text_logits is not None
-    assert out.change_logits is not None and out.intensity_logits is not None
-    assert out.direction_logits is not None
-    pattern = torch.full((len(rows.keys), 1), temperature["emotion.fused"])
-    pattern[~out.has_text] = temperature["emotion.audio"]
-    pattern[~out.has_audio] = temperature["emotion.text"]
+        said = model.calibrated(rows.run(model))
     last: dict[tuple[int, int], int] = {}
     previous = []
     for i, (dialogue, speaker, _) in enumerate(rows.keys):
         previous.append(last.get((dialogue, speaker), -1))
         last[dialogue, speaker] = i
+    names = ("emotion", "audio_only", "text_only", "change", "direction", "intensity")
     return Answers(
-        rows,
-        (out.logits / pattern).softmax(-1).double().numpy(),
-        (out.audio_logits / temperature["emotion.audio"]).softmax(-1).double().numpy(),
-        (out.text_logits / temperature["emotion.text"]).softmax(-1).double().numpy(),
-        (out.change_logits / temperature["change"]).sigmoid().double().numpy(),
-        out.direction_logits.softmax(-1).double().numpy(),
-        out.intensity_logits.sigmoid().double().numpy(),
-        [int(np.argmax(t)) for t in rows.emotion],
-        previous,
+        rows=rows,
+        **{name: getattr(said, name).double().numpy() for name in names},
+        truth=[int(np.argmax(t)) for t in rows.emotion],
+        previous=previous,
     )
 
 
@@ -86,8 +74,7 @@ def audio_results(model: MmserModel, clips: Sequence[Clip], seed: int) -> Result
     history = answer(model, sound_dialogues(sounds, 16, seed))
     phone = answer(model, sound_dialogues(encode_sounds(model, test, phone=True), 1, seed))
     svm_features = {
-        s: np.stack([c.clean[1 if s == "train" else 0].functionals.numpy() for c in part])
-        for s, part in parts.items()
+        s: np.stack([c.rendering().functionals.numpy() for c in part]) for s, part in parts.items()
     }
     labels = {s: [EMOTIONS.index(c.example.emotions[0]) for c in part] for s, part in parts.items()}
     svm = fit_svm(svm_features["train"], labels["train"], svm_features["validation"], labels["validation"])

@@ -96,5 +96,6 @@ def train_text(
             log.step(loss=float(loss.detach()))
     folder.mkdir(parents=True, exist_ok=True)
     model.encoder.save_pretrained(folder / "text_encoder")
-    tokenizer.save_pretrained(folder / "text_encoder")
+    # A fresh one: this one would write its truncation down, and cut texts silently wherever it is loaded.
+    AutoTokenizer.from_pretrained(encoder_path).save_pretrained(folder / "text_encoder")
     torch.save(model.head.state_dict(), folder / "text_head.pt")

@@ -115,17 +115,26 @@ def test_doubtful_words_weigh_less(processor):
 
 
 def test_a_doubtful_word_counts_less_than_its_neighbours(processor):
+    """The lower its confidence, the nearer the text comes to what its other words make of it."""
     model = tiny_model()
+    names = ("input_values", "audio_lengths", "input_ids", "text_mask", "text_confidence")
+    distances = []
+    for sure in (1, 0.3, 0.01):
+        batch = processor(text=[["i", "am", "happy"]], text_confidence=[[1, 1, sure]])
+        with torch.inference_mode():
+            encoded = model.encode(*(batch[name] for name in names))
+        doubted = batch["text_confidence"][0] == batch["text_confidence"][0].min() if sure < 1 else None
+        others = [0, 1, 2, 4]  # [CLS], "i", "am", [SEP]
+        assert doubted is None or doubted.nonzero().flatten().tolist() == [3]
+        distances.append(float((encoded.text_vector[0] - encoded.tokens[0, others].mean(0)).norm()))
+    assert distances[0] > distances[1] > distances[2]
 
-    def words(text: list[str], sure: list[float]) -> torch.Tensor:
-        return model(**processor(text=[text], text_confidence=[sure])).text_logits.softmax(-1)
 
-    target = words(["i", "am", "angry"], [1, 1, 1])
-    swapped = words(["i", "am", "happy"], [1, 1, 1])
-    doubted = words(["i", "am", "happy"], [1, 1, 0.01])
-    plain = words(["i", "am", "happy"], [1, 1, 1])
-    assert not torch.allclose(plain, doubted, atol=1e-5)
-    assert not torch.allclose(target, swapped, atol=1e-5)
+def test_a_state_needs_to_know_whose_it_is(processor):
+    model = tiny_model()
+    state = model(**processor(text=["so angry"])).state
+    with pytest.raises(ValueError, match="dialogue_ids"):
+        model(**processor(text=["thank you"]), state=state)
 
 
 def test_each_task_trains_on_the_rows_that_carry_its_label(processor):

@@ -1,6 +1,8 @@
 """Made calls: histories, pairs, targets and augmentation."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +12,25 @@ from model_fixtures import tiny_model
 from mmser.data import Example
 from mmser.labels import DIRECTIONS, EMOTIONS, ROLES
 from mmser.model.acoustics_mmser import NUM_FUNCTIONALS, Acoustics
-from mmser.training.acoustic_cache import Clip, Rendering, gain_response
-from mmser.training.audio_stage import CallSampler, branch_logits, eval_batches
+from mmser.model.audio_mmser import AudioBranch
+from mmser.model.speaker_mmser import no_history
+from mmser.training.acoustic_cache import SPEEDS, Clip, Rendering, gain_response
 from mmser.training.augmentation import change_speed, mu_law, telephone
 from mmser.training.calibration import fit_temperature
 from mmser.training.encodings import Sound, Words, corrupt
+from mmser.training.frame_stage import CROP, FrameSampler, frame_uar, train_frames
 from mmser.training.fusion_stage import PairMix, PairSampler, meld_batch
+from mmser.training.view_stage import (
+    CallSampler,
+    Heard,
+    branch_logits,
+    eval_batches,
+    fit_functionals,
+    hear,
+    train_views,
+    view_loss,
+    weigh_halves,
+)
 
 
 def example(emotion: str, speaker: str = "a", **options) -> Example:
@@ -45,22 +60,107 @@ def clips(count: int = 30) -> list[Clip]:
     return made
 
 
+def heard(branch: AudioBranch, count: int = 30) -> list[Heard]:
+    return hear(branch, clips(count))
+
+
 def test_a_made_call_holds_one_speaker_and_looks_back_only():
-    batch = CallSampler(clips(), seed=0).batch(4, 8)
+    branch = tiny_model().audio
+    batch = CallSampler(heard(branch), seed=0).batch(4, 8)
     assert batch.before.sum() == 4 * (8 * 7 // 2)
     assert not (batch.before & batch.before.T).any()
-    logits, intensity = branch_logits(tiny_model().audio, batch)
+    logits, intensity = branch_logits(branch, batch)
     assert logits.shape == (32, 7)
     assert intensity.shape == (32,)
 
 
+def test_mixed_clips_keep_their_own_label_above_the_other():
+    sampler = CallSampler(heard(tiny_model().audio), seed=0)
+    plain = sampler.batch(4, 8)
+    mixed = sampler.mixed(plain)
+    assert torch.allclose(mixed.emotion.sum(1), torch.ones(32))
+    assert (mixed.emotion.argmax(1) == plain.emotion.argmax(1)).all()
+    assert mixed.intensity.isnan().sum() >= plain.intensity.isnan().sum()
+    assert not torch.equal(mixed.functionals, plain.functionals)
+
+
+def test_both_halves_of_the_view_learn_from_every_batch_and_the_encoder_rests():
+    branch = tiny_model().audio
+    batch = CallSampler(heard(branch), seed=0).batch(4, 8)
+    view_loss(branch.train(), batch).backward()
+    for half in (branch.frame_half, branch.functional_half):
+        assert half[1].weight.grad.abs().sum() > 0
+    assert branch.encoder.stem.weight.grad is None
+
+
+def test_what_was_heard_is_what_the_branch_hears():
+    branch = tiny_model().audio
+    row = heard(branch)[3]
+    rendering = row.clip.rendering()
+    features = branch.encode(
+        rendering.log_mel.float()[None],
+        torch.tensor([len(rendering.log_mel)]),
+        rendering.functionals[None],
+        torch.ones(1, dtype=torch.bool),
+    )
+    assert torch.allclose(row.pooled[0, 0], features.pooled[0], atol=1e-5)
+    assert torch.equal(row.functionals[0, 0], rendering.functionals)
+
+
+def test_weighing_the_halves_follows_the_one_that_knows():
+    """Validation labels that the functionals alone tell leave the frames the smallest share."""
+    branch = tiny_model().audio
+    rows = heard(branch, 60)
+    batches = eval_batches(rows, 1, seed=0)
+    before = branch.emotion_head.weight.clone()
+    with torch.no_grad():
+        for batch in batches:
+            features = batch.features(branch)
+            view = branch.functionals_only(branch.view(features, *no_history(features.vectors)))
+            batch.emotion = torch.eye(7)[branch.emotion_head(view).argmax(1)]
+    assert weigh_halves(branch, batches) < 0.5
+    left, right = branch.emotion_head.weight.split(list(branch.half_sizes), 1)
+    first, second = before.split(list(branch.half_sizes), 1)
+    assert left.norm() < first.norm() and right.norm() > second.norm()
+
+
 def test_evaluation_hears_every_clip_once():
-    made = clips()
+    rows = heard(tiny_model().audio)
     for size in (1, 5):
-        batches = eval_batches(made, size, seed=0)
-        assert sum(len(b.lengths) for b in batches) == len(made)
+        batches = eval_batches(rows, size, seed=0)
+        assert sum(len(b.pooled) for b in batches) == len(rows)
         longest = max(int(b.before.sum(1).max()) for b in batches)
         assert longest == size - 1
+
+
+def test_crops_of_clips_of_any_length_are_full_and_centred():
+    assert {len(c.clean[0].log_mel) >= CROP for c in clips()} == {False}
+    sampler = FrameSampler(clips(), seed=0)
+    batch = sampler.batch(16)
+    assert batch.log_mel.shape == (16, CROP, 64)
+    for rows in (batch, sampler.mixed(batch)):
+        assert rows.log_mel.mean(1).abs().max() < 1e-4
+        assert torch.allclose(rows.emotion.sum(1), torch.ones(16))
+
+
+def test_training_leaves_the_encoder_better_on_what_it_saw(tmp_path: Path):
+    """A separable toy: lively low bands against lively high ones; a few steps tell them apart."""
+    made = []
+    for i, emotion in enumerate(("anger", "sadness") * 8):
+        lively = (torch.arange(64) < 32) == (emotion == "anger")
+        mel = (torch.randn(280, 64) * torch.where(lively, 5.0, 0.5)).half()
+        rendering = Rendering(mel, torch.randn(NUM_FUNCTIONALS))
+        split = "train" if i < 12 else "validation"
+        one = Example(corpus="made", split=split, emotions=(emotion,), speaker=f"s{i // 4}")
+        lines = [rendering] * (len(SPEEDS) if split == "train" else 1)
+        made.append(Clip(one, lines, lines))
+    branch = tiny_model().audio
+    fit_functionals(branch, made)
+    train_frames(branch, made, tmp_path, steps=200)
+    assert frame_uar(branch, [c for c in made if c.example.split == "validation"]) > 75
+    train_views(branch, made, tmp_path, steps=60)
+    rows = [json.loads(line) for line in (tmp_path / "views.jsonl").read_text().splitlines()]
+    assert rows[-1]["uar"] > 75 and 0.2 <= rows[-1]["frame_share"] <= 0.8
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ HOP = 160  # samples, 10 ms
 N_FFT = 512
 N_MELS = 64
 PITCH_WINDOW = 640  # samples, 40 ms: two periods of a 50 Hz voice
-PITCH_FFT = 2048  # long enough for a linear, not circular, autocorrelation
+PITCH_FFT = 1024  # long enough for autocorrelation to be linear up to MIN_PITCH's lag
 MIN_PITCH, MAX_PITCH = 60.0, 450.0  # Hz
 VOICED = 0.45  # normalised autocorrelation above which a frame counts as voiced
 N_MFCC = 14
@@ -165,7 +165,7 @@ class Acoustics(nn.Module):
         return torch.cat([loudness, centroid, spread, rolloff, flatness, cepstrum, bands], -1)
 
     def _prosody(self, input_values: Tensor, lengths: Tensor, log_mel: Tensor, mask: Tensor) -> Tensor:
-        """Return statistics of pitch, voicing, pauses and level, (batch, 17)."""
+        """Return statistics of pitch, voicing, pauses and level, (batch, 16)."""
         log_f0, strength = self.pitch(input_values, lengths)
         voiced = log_f0 > 0
         f0 = log_f0.unsqueeze(-1)

@@ -53,3 +53,8 @@ def sums_before(vectors: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor
     """
     weight = before.to(vectors.dtype)
     return weight.sum(1), weight @ vectors, weight @ vectors.square()
+
+
+def no_history(vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the sums of an empty history for each row of (batch, size)."""
+    return vectors.new_zeros(len(vectors)), torch.zeros_like(vectors), torch.zeros_like(vectors)

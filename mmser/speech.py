@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from mmser.audio import SAMPLING_RATE, AudioSource
 
@@ -194,7 +193,11 @@ def _smooth(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def _closed(frames: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Fill the short gaps between frames that are True."""
-    return np.asarray(ndimage.binary_closing(frames, np.ones(JOINED_FRAMES + 1, bool)) | frames)
+    filled = frames.copy()
+    for first, last in _runs(~frames, 0.0):
+        if first > 0 and last < len(frames) and last - first <= JOINED_FRAMES:
+            filled[first:last] = True
+    return filled
 
 
 def _frames_of(stretches: Speech, start: float, count: int) -> npt.NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmser import __version__
-from mmser.cli.console import Progress, print_result
+from mmser.cli.console import Progress, load_pipeline, print_result
 from mmser.cli.options import (
     Debug,
     Model,
@@ -186,14 +186,13 @@ def analyze(
         progress.say(f"mmser {__version__}: analysing {named}")
         # Imported here: the line above is printed before torch begins to load.
         from mmser.outputs import check_folder, redact, write_report
-        from mmser.pipeline import EmotionPipeline, check_files, check_inputs, set_threads
+        from mmser.pipeline import check_files, check_inputs
 
         check_inputs(sources, transcript, transcribe=not no_asr)
         check_files((*sources, *map(Path, references.values())), transcript)
         if output is not None:
             check_folder(output, overwrite=overwrite)
-        set_threads(threads)
-        pipeline = EmotionPipeline.from_pretrained(model)
+        pipeline = load_pipeline(model, threads)
         report = pipeline(
             sources or None,
             transcript=transcript,

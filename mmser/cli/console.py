@@ -2,15 +2,19 @@
 
 import contextlib
 import errno
+import gc
 import os
 import sys
 import time
 import unicodedata
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from mmser.errors import OutputError
+
+if TYPE_CHECKING:
+    from mmser.pipeline import EmotionPipeline
 
 SECONDS_BETWEEN_LINES = 10.0  # where stderr is a file, a line this often is enough
 STAGES = {
@@ -19,6 +23,20 @@ STAGES = {
     "analysing": "analysing turns",
     "writing": "writing the report",
 }
+
+
+def load_pipeline(model: str | None, threads: int) -> "EmotionPipeline":
+    """Load a model, and torch with it, for a command; see `EmotionPipeline.from_pretrained`."""
+    # What torch and transformers make while they load lasts. Looking through it again and again for
+    # garbage took one second in eight.
+    gc.disable()
+    try:
+        from mmser.pipeline import EmotionPipeline, set_threads
+
+        set_threads(threads)
+        return EmotionPipeline.from_pretrained(model)
+    finally:
+        gc.enable()
 
 
 def one_line(text: str) -> str:

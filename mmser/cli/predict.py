@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mmser import __version__
-from mmser.cli.console import Progress, print_result
+from mmser.cli.console import Progress, load_pipeline, print_result
 from mmser.cli.options import Debug, Model, Quiet, Threads, parse_language
 from mmser.errors import MmserError
 
@@ -57,15 +57,14 @@ def predict(
         progress.say(f"mmser {__version__}: judging {number} {kind}{'s' if number != 1 else ''}")
         # Imported here: the line above is printed before torch begins to load.
         from mmser.cli.clips import as_csv, as_json, as_table
-        from mmser.pipeline import EmotionPipeline, check_clips, set_threads
+        from mmser.pipeline import check_clips
         from mmser.report.policy import CLIP_NOTICE
 
         check_clips(len(clips), None if texts is None else len(texts))
         if format is Format.CSV:
             # A comment in the CSV would break its readers; table and JSON carry the notice themselves.
             Progress(quiet=False).say(CLIP_NOTICE)
-        set_threads(threads)
-        pipeline = EmotionPipeline.from_pretrained(model)
+        pipeline = load_pipeline(model, threads)
         reports = pipeline.predict_clips(clips, texts, language=spoken, progress=progress)
         for report in reports:
             for warning in report.warnings:

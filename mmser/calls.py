@@ -79,30 +79,12 @@ def prepare_call(
         return _by_ear(source, channel_roles, speaker_roles, progress)
     read, path, digest = _read(transcript, language)
     warnings = list(read.warnings)
-    if twins is not None:
-        warnings.append(f"{_same_sound(twins)}: who speaks is known from the transcript alone")
     read = assign_roles(read, roles=speaker_roles or {})
     if source is None:
         turns = _roles_without_sound(read.turns, channel_roles)
     else:
-        if any(turn.start is None or turn.end is None for turn in read.turns):
-            read, found = _place(read, source, channel_roles, progress)
-            warnings += found
-        read, found = check_against(read, source.recording.duration)
+        turns, read, found = _lay_over(read, source, channel_roles, twins, progress)
         warnings += found
-        turns = _end_with(read.turns, source.recording.duration)
-        turns = cut_to_part(turns, source.start, source.end) if is_part(source) else turns
-        if not turns:
-            raise TranscriptError(
-                f"no turn of the transcript lies in the part from {source.start:g} s to {source.end:g} s; "
-                "choose another part"
-            )
-        progress("placing", 0, 0)
-        turns, found_channels = place_on_channels(
-            turns, num_channels=source.num_channels, channel_roles=channel_roles, read=source.read
-        )
-        warnings += found_channels
-        turns = flag_unsure_places(turns, twins)
     spoken = language or read.language or guess_language(turn.text for turn in turns)
     unread = spoken is not None and spoken not in languages_read and any(turn.text for turn in turns)
     if unread:
@@ -122,6 +104,40 @@ def prepare_call(
         words_read=not unread,
         warnings=tuple(warnings),
     )
+
+
+def _lay_over(
+    read: Transcript,
+    source: AudioSource,
+    channel_roles: Sequence[Role] | None,
+    twins: tuple[int, int] | None,
+    progress: ProgressCallback,
+) -> tuple[tuple[Turn, ...], Transcript, list[str]]:
+    """Bring a transcript's turns onto the recording: times, the part, channels.
+
+    Returns:
+        The turns, the transcript with all its times, and warnings.
+    """
+    warnings = []
+    if twins is not None:
+        warnings.append(f"{_same_sound(twins)}: who speaks is known from the transcript alone")
+    if any(turn.start is None or turn.end is None for turn in read.turns):
+        read, found = _place(read, source, channel_roles, progress)
+        warnings += found
+    read, found = check_against(read, source.recording.duration)
+    warnings += found
+    turns = _end_with(read.turns, source.recording.duration)
+    turns = cut_to_part(turns, source.start, source.end) if is_part(source) else turns
+    if not turns:
+        raise TranscriptError(
+            f"no turn of the transcript lies in the part from {source.start:g} s to {source.end:g} s; "
+            "choose another part"
+        )
+    progress("placing", 0, 0)
+    turns, found_channels = place_on_channels(
+        turns, num_channels=source.num_channels, channel_roles=channel_roles, read=source.read
+    )
+    return flag_unsure_places(turns, twins), read, [*warnings, *found_channels]
 
 
 def _same_sound(twins: tuple[int, int]) -> str:

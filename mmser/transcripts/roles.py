@@ -15,35 +15,23 @@ def speaker_label(turn: Turn) -> str | None:
     return None if turn.channel is None else f"ch_{turn.channel}"
 
 
-def assign_roles(
-    transcript: Transcript,
-    *,
-    roles: Mapping[str, Role] | None = None,
-    channel_roles: Mapping[int, Role] | None = None,
-) -> Transcript:
+def assign_roles(transcript: Transcript, *, roles: Mapping[str, Role]) -> Transcript:
     """Return the transcript with a role on each turn.
 
-    A speaker named in `roles` has that role; else the channel (0-based) decides; else what the file
-    itself states stays.
+    A speaker named in `roles` has that role; for others, what the file itself states stays.
 
     Raises:
         UsageError: if `roles` names a speaker that is not in the transcript, or a role that is none.
     """
-    for role in (*(roles or {}).values(), *(channel_roles or {}).values()):
+    for role in roles.values():
         if role not in ROLES:
             raise UsageError(f"role {role!r} is none of {', '.join(ROLES)}")
     labels = dict.fromkeys(label for turn in transcript.turns if (label := speaker_label(turn)))
-    named = {_find(name, list(labels)): role for name, role in (roles or {}).items()}
-
-    def role_for(turn: Turn) -> Role:
-        label = speaker_label(turn)
-        if label in named:
-            return named[label]
-        if turn.channel is not None and channel_roles and turn.channel in channel_roles:
-            return channel_roles[turn.channel]
-        return turn.role
-
-    turns = tuple(dataclasses.replace(turn, role=role_for(turn)) for turn in transcript.turns)
+    named = {_find(name, list(labels)): role for name, role in roles.items()}
+    turns = tuple(
+        dataclasses.replace(turn, role=named.get(speaker_label(turn) or "", turn.role))
+        for turn in transcript.turns
+    )
     return dataclasses.replace(transcript, turns=turns)
 
 

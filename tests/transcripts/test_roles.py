@@ -40,15 +40,16 @@ def transcript(*speakers: tuple[str | None, int | None]) -> Transcript:
     return Transcript(turns=turns, format="json")
 
 
-def test_a_named_speaker_beats_the_channel_and_the_channel_beats_the_file() -> None:
-    found = assign_roles(
-        transcript(("spk_0", 0), ("spk_1", 0), ("Agent", 1), ("Agent", None)),
-        roles={"spk_0": "customer"},
-        channel_roles={0: "agent", 1: "system"},
-    )
-    assert [turn.role for turn in found.turns] == ["customer", "agent", "system", "unknown"]
+def test_a_named_speaker_beats_the_file() -> None:
     stated = read_transcript(b"Agent: hi\nCustomer: yes\nZed: no\nZed: no\n")
-    assert [t.role for t in assign_roles(stated).turns] == ["agent", "customer", "unknown", "unknown"]
+    found = assign_roles(stated, roles={"Zed": "customer", "Customer": "system"})
+    assert [turn.role for turn in found.turns] == ["agent", "system", "customer", "customer"]
+    assert [t.role for t in assign_roles(stated, roles={}).turns] == [
+        "agent",
+        "customer",
+        "unknown",
+        "unknown",
+    ]
 
 
 def test_names_match_whatever_their_case_and_by_number_or_channel() -> None:

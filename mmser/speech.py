@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Speech = Sequence[tuple[float, float]]  # (start, end) in seconds, in order, apart from each other
 Block = np.ndarray[Any, np.dtype[np.float32]]
+Floats = npt.NDArray[np.float64]
 
 FRAME: Final = 512  # samples at 16 kHz that the detector judges at once, 32 ms
 FRAME_SECONDS: Final = FRAME / SAMPLING_RATE
@@ -47,7 +48,7 @@ def find_speech(
     min_silence: float = MIN_SILENCE,
     min_speech: float = MIN_SPEECH,
     pad: float = 0.03,
-    powers: list[float] | None = None,
+    powers: list[Floats] | None = None,
 ) -> list[tuple[float, float]]:
     """Return the stretches (start, end) in seconds in which somebody speaks on one channel.
 
@@ -59,7 +60,7 @@ def find_speech(
         min_silence: seconds of silence that end a stretch.
         min_speech: seconds; what is shorter is dropped.
         pad: seconds added on either side.
-        powers: filled with the mean square of each 32 ms frame, in the same pass over the sound.
+        powers: filled with the mean squares of 32 ms frames, an array a block, in the same pass.
     """
     from silero_vad.utils_vad import get_speech_timestamps_from_probs
 
@@ -94,11 +95,11 @@ def _padded_blocks(
             progress(min(1.0, (begin - source.start) / source.duration))
 
 
-def _measured(blocks: Iterable[Block], powers: list[float] | None) -> Iterator[Block]:
+def _measured(blocks: Iterable[Block], powers: list[Floats] | None) -> Iterator[Block]:
     """Pass blocks on and note the mean square of their frames."""
     for block in blocks:
         if powers is not None:
-            powers.extend(np.square(block.reshape(-1, FRAME), dtype=np.float64).mean(axis=1).tolist())
+            powers.append(np.square(block.reshape(-1, FRAME), dtype=np.float64).mean(axis=1))
         yield block
 
 
@@ -152,15 +153,16 @@ def find_all_speech(source: AudioSource, *, progress: Callable[[float], None] | 
         report = None
         if progress:
             report = lambda share, channel=channel: progress((channel + share) / count)  # noqa: E731
-        powers.append(list[float]())
-        found[channel] = find_speech(source, channel, progress=report, powers=powers[-1])
+        blocks: list[Floats] = []
+        found[channel] = find_speech(source, channel, progress=report, powers=blocks)
+        powers.append(np.concatenate(blocks) if blocks else np.zeros(0))
     return (
         ChannelSpeech(stretches=found) if count < 2 else without_leaks(found, np.array(powers), source.start)
     )
 
 
 def without_leaks(
-    stretches: dict[int, list[tuple[float, float]]], powers: npt.NDArray[np.float64], start: float
+    stretches: dict[int, list[tuple[float, float]]], powers: Floats, start: float
 ) -> ChannelSpeech:
     """Leave out of each channel the speech that is another channel's, heard softly.
 
@@ -185,7 +187,7 @@ def without_leaks(
     return ChannelSpeech(stretches=kept, leaked=leaked)
 
 
-def _smooth(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _smooth(values: Floats) -> Floats:
     kernel = np.ones(SMOOTHED_FRAMES)
     weight = np.convolve(np.ones_like(values), kernel, "same")
     return np.asarray(np.convolve(values, kernel, "same")[: len(values)] / weight[: len(values)])

@@ -26,7 +26,7 @@ def info(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Show the versions at work, the formats that can be read, and the model."""
+    """Show the versions at work, whether m4a, webm and amr can be read too, and the model."""
     from mmser.loading import describe_model
 
     about = describe_model(model)

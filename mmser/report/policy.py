@@ -13,8 +13,9 @@ NOTICE: Final = (
     "This report describes perceived, expressed emotion: how people sound and speak, with its uncertainty; "
     "it does not tell what anybody feels. The EU AI Act, Art. 5(1)(f), prohibits inferring the emotions of "
     "people at work from biometric data except for medical or safety reasons, so agents' turns carry no "
-    "emotion, intensity or change unless a reason is given and recorded here. Do not base decisions about "
-    "a person on it alone."
+    "emotion, intensity or change unless a reason is given and recorded here. Confidence is calibrated on "
+    "the speech that the model learned from, acted speech for the bundled one, and tends to be too high on "
+    "real calls. Do not base decisions about a person on it alone."
 )
 CLIP_NOTICE: Final = (
     "Perceived, expressed emotion, not what somebody feels; not for inferring the emotions of people at work "
@@ -72,4 +73,4 @@ def role_flag(speaker: str | None, channel: int | None) -> str:
         return f"--role {shlex.quote(f'{speaker}=customer')}"
     if channel is not None:
         return "--roles agent,customer (one role per channel, in order)"
-    return "--role SPEAKER=customer (and speaker names in the transcript)"
+    return "--roles customer if everybody is one, or speaker names in the transcript and --role NAME=customer"

@@ -166,7 +166,9 @@ def _moments(console: Console, report: CallReport) -> None:
         style = style_of(turn.emotion.top)
         said = Text(f"{style.letter} {plain(turn.emotion.label)} {turn.emotion.confidence:.0%}", "bold")
         strength = "" if turn.intensity is None else f"{turn.intensity.level} {turn.intensity.value:.2f}"
-        words = Text(f"“{plain(turn.text, 160)}”" if turn.text else "(no words)")
+        words = Text(
+            f"“{plain(turn.text, 160)}”" if turn.text else f"({turn.reasons.get('text', 'no words')})"
+        )
         table.add_row(clock(turn.start), turn.role, said, strength, words)
     console.print(table, highlight=False)
 

@@ -31,6 +31,7 @@ NEAR = 0.8  # likeness, as difflib measures it, from which an unknown key is tak
 MIN_WINDOW, MAX_WINDOW = 1.0, 90.0  # s; shorter ones would be countless, longer ones too much at once
 MIN_TOKENS = 8  # any one character fits: up to 4 byte tokens, a space, and the special ones
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 100
+MAX_OFFSET = 100  # of a logit
 MAX_SIZE = 1 << 15  # of a layer, or of the dialogue that is looked back upon
 
 
@@ -191,13 +192,15 @@ def _checks(config: dict[str, Any]) -> dict[str, tuple[str, Callable[[Any], bool
     """Return key → what it must be, and whether a value is; with others, every answer would be wrong."""
     from mmser.model import MmserConfig
 
-    tasks, most = list(MmserConfig().calibration), _most_tokens(config)
+    tasks, most = [*MmserConfig().calibration, "change"], _most_tokens(config)
     share = ("a number from 0 to 1", lambda value: _is_number(value, 0, 1))
     size = (f"a whole number from 1 to {MAX_SIZE}", lambda value: _is_whole(value, 1, MAX_SIZE))
+    size_or_none = (f"a whole number from 0 to {MAX_SIZE}", lambda value: _is_whole(value, 0, MAX_SIZE))
     sizes = ("audio_size", "cnn_layers", "cnn_heads", "fusion_size", "fusion_heads", "embedding_size")
     shares = ("dropout", "head_dropout", "functional_dropout", "modality_dropout")
     return {
-        **dict.fromkeys((*sizes, "context_size"), size),
+        **dict.fromkeys((*sizes, "context_size", "voice_layers"), size),
+        **dict.fromkeys(("voice_size", "functional_size"), size_or_none),
         **dict.fromkeys((*shares, "history_weight", "abstain_below", "change_threshold"), share),
         **dict.fromkeys(
             ("text_config", "audio_config"),
@@ -231,7 +234,16 @@ def _checks(config: dict[str, Any]) -> dict[str, tuple[str, Callable[[Any], bool
                 and all(_is_number(one, MIN_TEMPERATURE, MAX_TEMPERATURE) for one in value.values())
             ),
         ),
+        "change_offsets": (
+            f"numbers of {', '.join(MmserConfig().change_offsets)}",
+            lambda value: (
+                isinstance(value, dict)
+                and all(pattern in MmserConfig().change_offsets for pattern in value)
+                and all(_is_number(one, -MAX_OFFSET, MAX_OFFSET) for one in value.values())
+            ),
+        ),
         "weights_license": ("a text", lambda value: isinstance(value, str)),
+        "training_mark": ("a text", lambda value: isinstance(value, str)),
     }
 
 

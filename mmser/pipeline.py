@@ -21,8 +21,9 @@ from mmser.report.build import build_report
 from mmser.report.policy import check_agent_reason, is_withheld
 from mmser.report.rules import load_rules
 from mmser.scoring import BATCH_SECONDS, MIN_SECONDS, Reference, Scorer, Scores
+from mmser.timeline import is_default, make_timelines
 from mmser.transcripts import plain_text, read_transcript
-from mmser.types import CallReport, ModelInfo, Transcript, Turn
+from mmser.types import CallReport, ModelInfo, Timeline, Transcript, Turn
 
 if TYPE_CHECKING:
     from mmser.model import MmserModel, MmserProcessor
@@ -77,6 +78,7 @@ class EmotionPipeline:
         end: float | None = None,
         references: Mapping[str, Source] | None = None,
         rules: str | PathLike[str] | None = None,
+        timeline: bool | None = None,
         progress: ProgressCallback = ignore_progress,
     ) -> CallReport:
         """Analyse one call.
@@ -93,6 +95,8 @@ class EmotionPipeline:
             end: seconds at which to stop.
             references: role or speaker → a neutral clip of that voice, to judge it against.
             rules: a YAML file of rules to match against the report.
+            timeline: whether long turns are also judged from moment to moment, for which the model hears
+                their sound four times more; None = where the audio encoder is the CNN, which is fast.
             progress: called with what is under way.
 
         Returns:
@@ -121,6 +125,7 @@ class EmotionPipeline:
                 progress=progress,
             )
             scores, warnings = self._score(call, source, agent_reason, references or {}, progress)
+            wanted = is_default(self.model) if timeline is None else timeline
             report = build_report(
                 model=self.info,
                 recording=None if source is None else source.recording,
@@ -133,6 +138,7 @@ class EmotionPipeline:
                 part=(source.start, source.end) if source is not None and is_part(source) else None,
                 agent_reason=agent_reason,
                 unscored=_unscored(call.turns, scores),
+                timelines=self._timelines(call, source, scores) if wanted else None,
                 rules=matched,
                 warnings=[*(source.warnings if source is not None else ()), *call.warnings, *warnings],
             )
@@ -209,6 +215,17 @@ class EmotionPipeline:
         )
         heard, warnings = _hear_references(references, call.turns, withheld)
         return scorer.run(call.turns, heard, progress), warnings
+
+    def _timelines(self, call: Call, source: AudioSource | None, scores: Scores) -> dict[str, Timeline]:
+        def heard(turn: Turn) -> bool:
+            said = scores.predictions.get(turn.id)  # withheld turns have none
+            return said is not None and said.audio_only is not None
+
+        if source is None:
+            return {}
+        return make_timelines(
+            call.turns, wanted=heard, read=source.read, model=self.model, processor=self.processor
+        )
 
 
 def check_inputs(recording: object, transcript: object, *, transcribe: bool) -> None:

@@ -183,6 +183,28 @@ class Prediction(Record):
     windows: tuple[Window, ...] = ()  # only where the turn was longer than one window
 
 
+@dataclass(frozen=True, kw_only=True)
+class TimelineChange(Record):
+    """A moment inside a turn at which the voice moved to another emotion, by sound alone."""
+
+    time: Seconds
+    strength: float  # how far the posteriors before and after it lie apart: Hellinger distance, [0, 1]
+    direction: Direction | None  # follows the two emotions' valence; None where one has none
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeline(Record):
+    """How a long turn sounds from moment to moment: overlapping windows, each judged from its sound alone."""
+
+    window: Seconds  # length of each window
+    hop: Seconds  # between the middles of two windows; more where digital silence lies between
+    times: tuple[Seconds, ...]  # middle of each window, rising
+    probabilities: dict[str, tuple[float, ...]]  # emotion → calibrated probability in each window
+    changes: tuple[TimelineChange, ...]  # of the smoothed course, in order of time
+
+
 # --- what goes out -------------------------------------------------------------------------------
 
 
@@ -205,6 +227,7 @@ class TurnReport(Record):
     audio_only: Emotion | None
     text_only: Emotion | None
     windows: tuple[Window, ...]
+    timeline: Timeline | None = None  # only of a long turn judged from sound; None in older documents too
     loudness_dbfs: float | None  # root mean square over the turn, relative to full scale
     words_per_minute: float | None
     flags: tuple[str, ...]

@@ -116,6 +116,14 @@ References = Annotated[
 Rules = Annotated[
     Path | None, typer.Option(help="YAML rules to match against the report.", rich_help_panel=_OUT)
 ]
+WithTimeline = Annotated[
+    bool | None,
+    typer.Option(
+        "--timeline/--no-timeline",
+        help="Judge long turns from moment to moment too; on by default where the model hears fast.",
+        rich_help_panel=_OUT,
+    ),
+]
 Output = Annotated[
     Path | None,
     typer.Option(
@@ -161,6 +169,7 @@ def analyze(
     reference: References = None,
     model: Model = None,
     rules: Rules = None,
+    timeline: WithTimeline = None,
     output: Output = None,
     export: Exports = None,
     no_audio: NoAudio = False,
@@ -205,6 +214,7 @@ def analyze(
             end=stop,
             references=references,
             rules=rules,
+            timeline=timeline,
             progress=progress,
         )
         if no_text:

@@ -10,6 +10,7 @@ from sklearn.metrics import average_precision_score, f1_score, matthews_corrcoef
 from mmser.labels import EMOTIONS
 
 Array = NDArray[np.float64]
+DRAWS = 500  # of a bootstrap
 Labels = Sequence[int] | NDArray[np.int64]
 
 
@@ -83,6 +84,13 @@ def best_mcc_threshold(truth: Sequence[bool], score: Sequence[float]) -> float:
     return float(candidates[int(np.argmax(values))])
 
 
+def concordance(truth: Sequence[float], guess: Sequence[float]) -> float:
+    """Return the concordance correlation coefficient (Lin 1989), in [-1, 1]; 0 where nothing varies."""
+    a, b = np.asarray(truth, float), np.asarray(guess, float)
+    spread = a.var() + b.var() + (a.mean() - b.mean()) ** 2
+    return float(2 * ((a - a.mean()) * (b - b.mean())).mean() / spread) if spread > 0 else 0.0
+
+
 def group_interval(
     metric: Callable[[Sequence[int], Sequence[int]], float],
     truth: Sequence[int],
@@ -117,14 +125,18 @@ def paired_group_interval(
 
 
 def bootstrap_interval(
-    metric: Callable[[NDArray[np.int64]], float], groups: Sequence[str], *, draws: int = 500, seed: int = 0
+    metric: Callable[[NDArray[np.int64]], float],
+    groups: Sequence[str],
+    *,
+    draws: int | None = None,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """Return a 95 % percentile interval of `metric(rows)` over resampled groups (dialogues, comments)."""
     rng = np.random.default_rng(seed)
     names, inverse = np.unique(np.asarray(groups), return_inverse=True)
     rows = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse))[:-1])
     values = []
-    for _ in range(draws):
+    for _ in range(DRAWS if draws is None else draws):
         chosen = rng.integers(len(names), size=len(names))
         values.append(metric(np.concatenate([rows[i] for i in chosen])))
     return float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975))

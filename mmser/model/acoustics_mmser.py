@@ -104,9 +104,16 @@ class Acoustics(nn.Module):
         Returns:
             (batch, frames, 64), natural log of power, not mean-normalised.
         """
+        return self.log_mel_of(self.power(input_values, lengths), lengths)
+
+    def power(self, input_values: Tensor, lengths: Tensor) -> Tensor:
+        """Return power spectra of whole frames, (batch, frames, bins); arguments as `log_mel`."""
         frames = _frames(input_values, WINDOW, int(frame_lengths(lengths).max()))
-        power = torch.fft.rfft(frames * self.window, N_FFT).abs().square()
-        mask = length_mask(frame_lengths(lengths), frames.shape[1]).unsqueeze(-1)
+        return torch.fft.rfft(frames * self.window, N_FFT).abs().square()
+
+    def log_mel_of(self, power: Tensor, lengths: Tensor) -> Tensor:
+        """Return what `log_mel` does, from power spectra."""
+        mask = length_mask(frame_lengths(lengths), power.shape[1]).unsqueeze(-1)
         mel = (power @ self.filters) * mask
         floor = mel.amax(dim=(1, 2), keepdim=True) * FLOOR
         return torch.log(torch.maximum(mel, floor) + 1e-10) * mask

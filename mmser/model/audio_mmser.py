@@ -10,6 +10,7 @@ from .acoustics_mmser import NUM_FUNCTIONALS, Acoustics, frame_lengths, length_m
 from .cnn_mmser import CnnEncoder
 from .configuration_mmser import MmserConfig
 from .speaker_mmser import SpeakerBaseline, no_history
+from .voice_mmser import VoiceEncoder
 from .wav2vec2_mmser import Wav2Vec2Encoder
 
 
@@ -58,19 +59,23 @@ class AudioBranch(nn.Module):
             self.encoder = Wav2Vec2Encoder(config.audio_config, size)
         self.history_weight = config.history_weight
         self.takes_log_mel = config.audio_encoder == "cnn"
-        self.register_buffer("functional_mean", torch.zeros(NUM_FUNCTIONALS))
-        self.register_buffer("functional_spread", torch.ones(NUM_FUNCTIONALS))
+        self.labels = [str(label) for _, label in sorted((config.id2label or {}).items())]
+        self.voice_size = config.voice_size
+        self.voice = VoiceEncoder(config.voice_size, config.voice_layers) if config.voice_size else None
+        self.num_functionals = NUM_FUNCTIONALS + (0 if self.voice is None else self.voice.num_statistics)
+        self.register_buffer("functional_mean", torch.zeros(self.num_functionals))
+        self.register_buffer("functional_spread", torch.ones(self.num_functionals))
         self.pool = AttentiveStatistics(size)
         self.embed = nn.Sequential(nn.Linear(2 * size, config.embedding_size), nn.Tanh())
-        vector_size = NUM_FUNCTIONALS + config.embedding_size
+        vector_size = self.num_functionals + config.embedding_size
         self.baseline = SpeakerBaseline(vector_size)
         # Two halves side by side, so that neither way of hearing leans on the other: functionals are learned
         # in a few steps and would leave the frames nothing to explain.
-        self.half_sizes = (size // 2, size - size // 2)
+        self.half_sizes = (size // 2, config.view_size - size // 2)
         self.frame_half = _half(2 * size + config.embedding_size + 2, self.half_sizes[0], config.head_dropout)
-        self.functional_half = _half(2 * NUM_FUNCTIONALS + 2, self.half_sizes[1], config.head_dropout)
-        self.emotion_head = nn.Linear(size, config.num_classes)
-        self.intensity_head = nn.Linear(size, 1)
+        self.functional_half = _half(2 * self.num_functionals + 2, self.half_sizes[1], config.head_dropout)
+        self.emotion_head = nn.Linear(config.view_size, config.num_classes)
+        self.intensity_head = nn.Linear(config.view_size, 1)
 
     def forward(self, input_values: Tensor, lengths: Tensor) -> AudioFeatures:
         """Encode waveforms.
@@ -81,12 +86,25 @@ class AudioBranch(nn.Module):
         """
         # Whatever stands past a clip's end, zeros or not, must not be heard.
         input_values = input_values * length_mask(lengths, input_values.shape[1])
-        log_mel = self.acoustics.log_mel(input_values, lengths)
-        functionals = self.acoustics.functionals(input_values, lengths, log_mel)
+        log_mel, functionals = self.measure(input_values, lengths)
         if self.takes_log_mel:
             return self.encode(log_mel, frame_lengths(lengths), functionals, lengths > 0)
         frames, counts = self.encoder(input_values, lengths)
         return self._features(frames, counts, functionals, lengths > 0)
+
+    def measure(self, input_values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log-mel frames and functionals, those of the voice encoder's layers last.
+
+        Returns:
+            (batch, frames, 64) and (batch, `num_functionals`).
+        """
+        power = self.acoustics.power(input_values, lengths)
+        log_mel = self.acoustics.log_mel_of(power, lengths)
+        functionals = self.acoustics.functionals(input_values, lengths, log_mel)
+        if self.voice is None:
+            return log_mel, functionals
+        heard = self.voice(self.voice.mel(power, input_values, lengths), frame_lengths(lengths))
+        return log_mel, torch.cat([functionals, heard], 1)
 
     def encode(self, log_mel: Tensor, counts: Tensor, functionals: Tensor, present: Tensor) -> AudioFeatures:
         """Encode precomputed acoustics (for the CNN only).
@@ -122,7 +140,7 @@ class AudioBranch(nn.Module):
         return torch.cat([standard, self.embed(pooled)], 1)
 
     def relate(self, features: AudioFeatures, count: Tensor, total: Tensor, squares: Tensor) -> Tensor:
-        """Average the view against the speaker's history and the view as a first turn, (batch, size).
+        """Average the view against the speaker's history and the view as a first turn, (batch, view_size).
 
         The second keeps a caller who is angry from the first word on from becoming "normal".
         """
@@ -131,11 +149,11 @@ class AudioBranch(nn.Module):
         return weight * against_history + (1 - weight) * self.view(features, *no_history(features.vectors))
 
     def view(self, features: AudioFeatures, count: Tensor, total: Tensor, squares: Tensor) -> Tensor:
-        """Hear each utterance against one history; arguments as `SpeakerBaseline`, (batch, size)."""
+        """Hear each utterance against one history; arguments as `SpeakerBaseline`, (batch, view_size)."""
         deviation, amount = self.baseline(features.vectors, count, total, squares)
-        functionals = features.vectors[:, :NUM_FUNCTIONALS]
-        frames = torch.cat([features.pooled, deviation[:, NUM_FUNCTIONALS:], amount], 1)
-        statistics = torch.cat([functionals, deviation[:, :NUM_FUNCTIONALS], amount], 1)
+        own = self.num_functionals
+        frames = torch.cat([features.pooled, deviation[:, own:], amount], 1)
+        statistics = torch.cat([features.vectors[:, :own], deviation[:, :own], amount], 1)
         return torch.cat([self.frame_half(frames), self.functional_half(statistics)], 1)
 
     def frames_only(self, view: Tensor) -> Tensor:

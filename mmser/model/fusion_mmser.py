@@ -48,7 +48,9 @@ class CrossAttentionLayer(nn.Module):
 class CrossFusion(nn.Module):
     """Frames attend to tokens and tokens to frames; a learned token stands for a missing side."""
 
-    def __init__(self, audio_size: int, text_size: int, size: int, heads: int, dropout: float) -> None:
+    def __init__(
+        self, audio_size: int, view_size: int, text_size: int, size: int, heads: int, dropout: float
+    ) -> None:
         super().__init__()
         self.project_frames = nn.Linear(audio_size, size)
         self.project_tokens = nn.Linear(text_size, size)
@@ -57,7 +59,7 @@ class CrossFusion(nn.Module):
         self.frames_to_tokens = CrossAttentionLayer(size, heads, dropout)
         self.tokens_to_frames = CrossAttentionLayer(size, heads, dropout)
         self.combine = nn.Sequential(
-            nn.Linear(2 * size + audio_size + text_size, size), nn.GELU(), nn.Dropout(dropout)
+            nn.Linear(2 * size + view_size + text_size, size), nn.GELU(), nn.Dropout(dropout)
         )
 
     def forward(
@@ -77,7 +79,7 @@ class CrossFusion(nn.Module):
             tokens: text tokens, (batch, tokens, text_size).
             token_weight: confidence in [0, 1] of each token, 0 on padding, (batch, tokens); all 0 =
                 the text is missing.
-            audio_vector: the utterance's sound, (batch, audio_size); zero where missing.
+            audio_vector: the utterance's sound, (batch, view_size); zero where missing.
             text_vector: the utterance's words, (batch, text_size); zero where missing.
 
         Returns:

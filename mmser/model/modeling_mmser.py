@@ -5,14 +5,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from .audio_mmser import AudioBranch, AudioFeatures
-from .configuration_mmser import DIRECTIONS, ROLES, MmserConfig
+from .configuration_mmser import DIRECTIONS, PATTERNS, ROLES, MmserConfig
 from .context_mmser import ChangeHead, DialogueContext, previous_of_speaker
 from .dialogue_mmser import DialogueState, Layout, advance, from_table, lay_out
 from .fusion_mmser import CrossFusion
+from .losses_mmser import joint_loss
 from .output_mmser import MmserOutput, MmserPrediction
 from .speaker_mmser import sums_before
 
@@ -52,7 +52,9 @@ class MmserModel(MmserPreTrainedModel):
         self.text_head = nn.Linear(text_size, config.num_classes)
         self.audio_scale = nn.Parameter(torch.tensor(1.0))
         self.text_scale = nn.Parameter(torch.tensor(1.0))
-        self.fusion = CrossFusion(config.audio_size, text_size, size, config.fusion_heads, config.dropout)
+        self.fusion = CrossFusion(
+            config.audio_size, config.view_size, text_size, size, config.fusion_heads, config.dropout
+        )
         self.fusion_head = nn.Linear(size, config.num_classes)
         self.intensity_head = nn.Linear(size, 1)
         self.embed = nn.Sequential(nn.Linear(size + config.num_classes, size), nn.LayerNorm(size))
@@ -127,8 +129,9 @@ class MmserModel(MmserPreTrainedModel):
         some = self.audio(input_values[has_audio], lengths[has_audio])
         frames = input_values.new_zeros(len(lengths), *some.frames.shape[1:])
         mask = torch.zeros(frames.shape[:2], dtype=torch.bool, device=frames.device)
-        frames[has_audio], mask[has_audio] = some.frames, some.mask
-        vectors[has_audio], pooled[has_audio] = some.vectors, some.pooled
+        # In mixed precision the encoder answers in another type than the waveform came in.
+        frames[has_audio], mask[has_audio] = some.frames.to(frames.dtype), some.mask
+        vectors[has_audio], pooled[has_audio] = some.vectors.to(vectors.dtype), some.pooled.to(pooled.dtype)
         return AudioFeatures(frames, mask, vectors, pooled)
 
     def forward(
@@ -259,7 +262,7 @@ class MmserModel(MmserPreTrainedModel):
         )
 
     def _relate(self, encoded: Encoded, layout: Layout, state: DialogueState) -> Tensor:
-        """Hear each utterance against its speaker's earlier ones, (batch, audio_size)."""
+        """Hear each utterance against its speaker's earlier ones, (batch, view_size)."""
         history = layout.same_speaker & encoded.has_audio[None]
         count, total, squares = sums_before(encoded.audio.vectors, history)
         row = layout.speaker_row
@@ -318,17 +321,13 @@ class MmserModel(MmserPreTrainedModel):
         assert out.intensity_logits is not None
         assert out.change_logits is not None and out.direction_logits is not None
         temperature = self.config.calibration
-        pattern = torch.where(
-            out.has_audio & out.has_text,
-            temperature["emotion.fused"],
-            torch.where(out.has_audio, temperature["emotion.audio"], temperature["emotion.text"]),
-        )
-        emotion = (out.logits / pattern.unsqueeze(1)).softmax(-1)
+        emotion = (out.logits / self._by_pattern(out, temperature, "emotion.").unsqueeze(1)).softmax(-1)
+        shift = out.change_logits - self._by_pattern(out, self.config.change_offsets, "")
         return MmserPrediction(
             emotion=emotion,
             abstained=emotion.amax(1) < self.config.abstain_below,
             intensity=out.intensity_logits.sigmoid(),
-            change=(out.change_logits / temperature["change"]).sigmoid(),
+            change=(shift / self._by_pattern(out, temperature, "change.")).sigmoid(),
             direction=out.direction_logits.softmax(-1),
             audio_only=(out.audio_logits / temperature["emotion.audio"]).softmax(-1),
             text_only=(out.text_logits / temperature["emotion.text"]).softmax(-1),
@@ -338,28 +337,12 @@ class MmserModel(MmserPreTrainedModel):
             state=out.state,
         )
 
-
-def joint_loss(
-    output: MmserOutput,
-    emotion: Tensor | None,
-    intensity: Tensor | None,
-    change: Tensor | None,
-    direction: Tensor | None,
-) -> Tensor:
-    """Sum the tasks' losses, each over the rows that carry its label; arguments as `forward`."""
-    assert output.logits is not None and output.intensity_logits is not None
-    assert output.change_logits is not None and output.direction_logits is not None
-    assert output.has_previous is not None
-    loss = output.logits.sum() * 0.0
-    if emotion is not None and (known := emotion.sum(1) > 0).any():
-        loss = loss - (emotion[known] * output.logits[known].log_softmax(-1)).sum(1).mean()
-    if intensity is not None and (known := ~intensity.isnan()).any():
-        loss = loss + F.binary_cross_entropy_with_logits(output.intensity_logits[known], intensity[known])
-    if change is not None and (known := ~change.isnan() & output.has_previous).any():
-        loss = loss + F.binary_cross_entropy_with_logits(output.change_logits[known], change[known])
-    if direction is not None and (known := (direction >= 0) & output.has_previous).any():
-        loss = loss + 0.5 * F.cross_entropy(output.direction_logits[known], direction[known])
-    return loss
+    def _by_pattern(self, out: MmserOutput, values: dict[str, float], prefix: str) -> Tensor:
+        """Return the value for the modalities that each row has, (batch,)."""
+        assert out.has_audio is not None and out.has_text is not None
+        fused, audio, text = (values[prefix + pattern] for pattern in PATTERNS)
+        one = torch.where(out.has_audio, audio, text)
+        return torch.where(out.has_audio & out.has_text, fused, one)
 
 
 AutoConfig.register("mmser", MmserConfig, exist_ok=True)

@@ -10,7 +10,7 @@ from mmser.report.changes import settle_changes
 from mmser.report.clock import call_clock
 from mmser.report.conversation import measure_conversation
 from mmser.report.policy import NOTICE, AgentReason, check_agent_reason, is_withheld
-from mmser.report.rounding import rounded_prediction, rounded_turn, seconds
+from mmser.report.rounding import rounded_prediction, rounded_timeline, rounded_turn, seconds
 from mmser.report.rules import Rule, match_rules
 from mmser.report.summary import summarize_roles
 from mmser.report.turns import turn_report, words_per_minute
@@ -22,6 +22,7 @@ from mmser.types import (
     Prediction,
     Recording,
     Seconds,
+    Timeline,
     TranscriptInfo,
     Turn,
     TurnReport,
@@ -41,6 +42,7 @@ def build_report(
     part: tuple[Seconds, Seconds] | None,
     agent_reason: str | None,
     unscored: Mapping[str, str] | None = None,
+    timelines: Mapping[str, Timeline] | None = None,
     rules: Sequence[Rule] = (),
     warnings: Sequence[str] = (),
     errors: Sequence[str] = (),
@@ -59,6 +61,7 @@ def build_report(
         part: The analysed (start, end), or None for all; turn times count from the recording's start.
         agent_reason: One of `policy.AGENT_REASONS`, or None to withhold agents.
         unscored: Turn id → why a turn that policy allows has no prediction.
+        timelines: Turn id → how a long turn sounds from moment to moment; None = none was asked for.
         rules: Rules to match.
         warnings: Sentences for the user.
         errors: Sentences for the user about what failed.
@@ -71,6 +74,7 @@ def build_report(
     reason, given = check_agent_reason(agent_reason), _by_turn(turns, predictions)
     rounded = tuple(rounded_turn(turn) for turn in turns)
     heard = recording is not None
+    courses = None if timelines is None else {key: rounded_timeline(one) for key, one in timelines.items()}
     reports = tuple(
         turn_report(
             turn,
@@ -80,6 +84,7 @@ def build_report(
             loudness=loudness,
             transcript=transcript,
             has_recording=heard,
+            timelines=courses,
         )
         for turn in rounded
     )

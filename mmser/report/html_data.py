@@ -8,7 +8,7 @@ from typing import Any
 
 from mmser.labels import DIRECTIONS, INTENSITY_LEVELS, Direction
 from mmser.report.palette import UNCERTAIN, style_of
-from mmser.types import CallReport, Emotion, TurnReport, Window
+from mmser.types import CallReport, Emotion, Timeline, TurnReport, Window
 
 LANE_ORDER = ("customer", "agent", "unknown", "system")
 _SCALE = 10_000  # probabilities travel as integers: shorter, and enough digits
@@ -134,6 +134,7 @@ def _turn_row(turn: TurnReport, labels: Sequence[str], names: _Names, *, include
         names.flag(turn.flags),
         names.reason(turn.reasons),
         [_window(window, labels) for window in turn.windows],
+        None if turn.timeline is None else _timeline(turn.timeline, labels),
     ]
 
 
@@ -143,6 +144,18 @@ def _window(window: Window, labels: Sequence[str]) -> list[Any]:
         _rounded(window.end, 3),
         _emotion(window.emotion, labels),
         None if window.intensity is None else _scaled(window.intensity.value),
+    ]
+
+
+def _timeline(timeline: Timeline, labels: Sequence[str]) -> list[Any]:
+    """Half a window, times, whole percents per time and label, and changes as (time, before, after)."""
+    nothing = (0.0,) * len(timeline.times)
+    courses = [timeline.probabilities.get(label, nothing) for label in labels]
+    return [
+        _rounded(timeline.window / 2, 3),
+        [_rounded(time, 2) for time in timeline.times],
+        [[round(100 * value) for value in row] for row in zip(*courses, strict=True)],
+        [[_rounded(c.time, 2), labels.index(c.before), labels.index(c.after)] for c in timeline.changes],
     ]
 
 

@@ -65,6 +65,7 @@ def page_view(
         "has_text": include_text and any(turn.text for turn in report.turns),
         "text_left_out": not include_text,
         "num_scored": sum(turn.emotion is not None for turn in report.turns),
+        "has_course": any(turn.timeline is not None for turn in report.turns),
         "no_intensity": sum(turn.emotion is not None and turn.intensity is None for turn in report.turns),
         "untimed": sum(turn.start is None for turn in report.turns),
         "estimated": report.transcript is not None and report.transcript.times == "estimated",

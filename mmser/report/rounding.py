@@ -7,7 +7,7 @@ passes: a report never holds NaN.
 import dataclasses
 import math
 
-from mmser.types import Change, Emotion, Intensity, Prediction, Seconds, Turn, Window, Word
+from mmser.types import Change, Emotion, Intensity, Prediction, Seconds, Timeline, Turn, Window, Word
 
 
 def decimals(value: float, digits: int) -> float:
@@ -75,6 +75,23 @@ def rounded_prediction(prediction: Prediction) -> Prediction:
         audio_only=None if prediction.audio_only is None else _emotion(prediction.audio_only),
         text_only=None if prediction.text_only is None else _emotion(prediction.text_only),
         windows=tuple(_window(window) for window in prediction.windows),
+    )
+
+
+def rounded_timeline(timeline: Timeline) -> Timeline:
+    """Return `timeline` with every number rounded."""
+    return Timeline(
+        window=seconds(timeline.window),
+        hop=seconds(timeline.hop),
+        times=tuple(seconds(time) for time in timeline.times),
+        probabilities={
+            label: tuple(probability(value) for value in course)
+            for label, course in timeline.probabilities.items()
+        },
+        changes=tuple(
+            dataclasses.replace(change, time=seconds(change.time), strength=probability(change.strength))
+            for change in timeline.changes
+        ),
     )
 
 

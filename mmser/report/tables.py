@@ -107,6 +107,7 @@ _EMPTY_TURN: Final = TurnReport(
     audio_only=None,
     text_only=None,
     windows=(),
+    timeline=None,
     loudness_dbfs=None,
     words_per_minute=None,
     flags=(),

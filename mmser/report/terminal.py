@@ -88,6 +88,8 @@ def _title(report: CallReport) -> Text:
     )
     text.append(f"\n{who or 'nobody speaks'} · {_count(len(report.turns), 'turn')}", "not bold")
     text.append(f" · model {plain(report.model.id, 60)} {plain(report.model.revision)[:12]}", "not bold")
+    if report.model.license:
+        text.append(f" ({plain(report.model.license, 60)})", "not bold")
     return text
 
 

@@ -8,7 +8,7 @@ from mmser.report.changes import NOTHING_BEFORE
 from mmser.report.policy import is_withheld
 from mmser.report.rounding import decimals
 from mmser.report.timing import to_ms
-from mmser.types import Prediction, TranscriptInfo, Turn, TurnReport
+from mmser.types import Prediction, Seconds, Timeline, TranscriptInfo, Turn, TurnReport
 
 MIN_RATE_MS: Final = 500  # a rate over less says nothing
 # Languages written without spaces: their words cannot be counted from text.
@@ -17,7 +17,12 @@ ESTIMATED: Final = "times_estimated"
 
 NO_INTENSITY: Final = "judged from sound, and none was used"
 
-_SCORES: Final = ("emotion", "intensity", "change", "audio_only", "text_only")
+LONG_TURN: Final[Seconds] = 4.0  # a shorter turn is one moment and has no timeline
+NO_TIMELINE: Final = "no timeline was asked for"
+SHORT_TURN: Final = f"the turn is shorter than {LONG_TURN:g} s"
+LITTLE_SOUND: Final = "too little of the turn holds sound"
+
+_SCORES: Final = ("emotion", "intensity", "change", "audio_only", "text_only", "timeline")
 
 
 def turn_report(
@@ -29,8 +34,11 @@ def turn_report(
     loudness: Mapping[str, float | None],
     transcript: TranscriptInfo | None,
     has_recording: bool,
+    timelines: Mapping[str, Timeline] | None = None,
 ) -> TurnReport:
-    """Return all that is known of one turn; `turn` and `prediction` are rounded already.
+    """Return all that is known of one turn; `turn`, `prediction` and `timelines` are rounded already.
+
+    Without `timelines` none were asked for.
 
     Raises:
         ValueError: if `prediction` is for a withheld turn, or if a turn that may be scored has neither a
@@ -44,6 +52,8 @@ def turn_report(
         reasons |= _no_score_reasons(turn, withheld, unscored)
     else:
         reasons |= _score_reasons(prediction)
+        if turn.id not in (timelines or {}):
+            reasons["timeline"] = _no_timeline(turn, prediction, asked=timelines is not None)
     rate, rate_reason = words_per_minute([turn], transcript)
     if rate is None:
         reasons["words_per_minute"] = rate_reason
@@ -64,6 +74,7 @@ def turn_report(
         audio_only=prediction.audio_only if prediction else None,
         text_only=prediction.text_only if prediction else None,
         windows=prediction.windows if prediction else (),
+        timeline=(timelines or {}).get(turn.id) if prediction else None,
         loudness_dbfs=level,
         words_per_minute=rate,
         flags=turn.flags,
@@ -105,6 +116,19 @@ def _score_reasons(prediction: Prediction) -> dict[str, str]:
     if prediction.text_only is None:
         reasons["text_only"] = "no words were used"
     return reasons
+
+
+def _no_timeline(turn: Turn, prediction: Prediction, *, asked: bool) -> str:
+    if prediction.audio_only is None:
+        return "no sound was used"
+    if not asked:
+        return NO_TIMELINE
+    return LITTLE_SOUND if is_long(turn) else SHORT_TURN
+
+
+def is_long(turn: Turn) -> bool:
+    """Say whether a turn is long enough for a timeline."""
+    return turn.start is not None and turn.end is not None and turn.end - turn.start >= LONG_TURN
 
 
 def _loudness(

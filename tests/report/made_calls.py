@@ -23,6 +23,8 @@ from mmser.types import (
     Quarter,
     Recording,
     RoleSummary,
+    Timeline,
+    TimelineChange,
     TranscriptInfo,
     TurnReport,
     Window,
@@ -79,6 +81,7 @@ def turn(number: int, start: float | None, end: float | None, **fields: object) 
         audio_only=None,
         text_only=None,
         windows=(),
+        timeline=None,
         loudness_dbfs=None,
         words_per_minute=None,
         flags=(),
@@ -339,6 +342,18 @@ def long_turn_call() -> CallReport:
     )
     item = replace(scored(2, 0.0, 60.0, LINES["customer"][4], rng, 0.1), windows=windows)
     return call([item], 60.0)
+
+
+def moving_call() -> CallReport:
+    """One customer turn of 12 s whose voice moves from neutral to anger, with its timeline."""
+    times = tuple(1.0 + 0.5 * k for k in range(21))
+    anger = tuple(0.1 if time < 6 else 0.7 for time in times)
+    rest = tuple(round((1 - p) / (len(EMOTIONS) - 1), 4) for p in anger)
+    courses = dict.fromkeys(EMOTIONS, rest) | {"anger": anger, "neutral": tuple(0.8 - p for p in anger)}
+    moved = TimelineChange(time=6.0, strength=0.6, direction="worse", before="neutral", after="anger")
+    timeline = Timeline(window=2.0, hop=0.5, times=times, probabilities=courses, changes=(moved,))
+    item = scored(2, 0.0, 12.0, LINES["customer"][4], random.Random(1), 0.1)
+    return call([replace(item, timeline=timeline), withheld(3, 12.5, 14.0, "I see.")], 15.0)
 
 
 def envelope(duration: float, turns: tuple[TurnReport, ...], bins: int = 1200) -> list[list[float]]:

@@ -11,7 +11,18 @@ from importlib import resources
 import pytest
 from examples import LINES as EXAMPLE_LINES
 from examples import example_predictions, example_report, example_turns
-from made_calls import LINES, call, dialogue, emotion, envelope, long_turn_call, tone, turn, withheld
+from made_calls import (
+    LINES,
+    call,
+    dialogue,
+    emotion,
+    envelope,
+    long_turn_call,
+    moving_call,
+    tone,
+    turn,
+    withheld,
+)
 
 from mmser.labels import EMOTIONS
 from mmser.report.html import STYLE_SHEETS, render_html
@@ -201,6 +212,17 @@ def test_only_deltas_whose_interval_leaves_zero_out_are_bold():
 def test_windows_of_a_long_turn_travel_along():
     windows = Page(render_html(long_turn_call())).island()["turns"][0][16]
     assert [(start, end) for start, end, *_ in windows] == [(0, 20), (20, 40), (40, 60)]
+
+
+def test_a_timeline_travels_along_and_the_legend_explains_it():
+    page = Page(render_html(moving_call()))
+    half, times, rows, changes = page.island()["turns"][0][17]
+    assert (half, times[0], times[-1], len(times)) == (1.0, 1.0, 11.0, len(rows))
+    assert all(len(row) == len(EMOTIONS) for row in rows)
+    assert changes == [[6.0, EMOTIONS.index("neutral"), EMOTIONS.index("anger")]]
+    assert page.island()["turns"][1][17] is None
+    assert any("thin band" in text for text in page.text)
+    assert not any("thin band" in text for text in Page(render_html(long_turn_call())).text)
 
 
 def test_the_markup_does_not_grow_with_the_number_of_turns():

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_calls import dialogue, envelope, tone
+from made_calls import dialogue, envelope, moving_call, tone
 
 from mmser.report.html import render_html
 
@@ -224,6 +224,18 @@ def test_a_correction_is_downloaded_as_one_json_line(show, short_html, tmp_path)
             "comment": 'tired, not "angry"',
         }
     ]
+
+
+def test_a_long_turn_is_shown_from_moment_to_moment(show):
+    opened = show(render_html(moving_call()))
+    page = opened.page
+    assert page.locator("#timeline .course-step").count() == 21
+    page.locator(".row .open").first.click()
+    band = page.locator(".course")
+    assert band.locator("line").count() == 1
+    assert "neutral" in band.inner_text() and "anger" in band.inner_text()
+    assert "neutral, anger" in band.locator("svg").get_attribute("aria-label")
+    assert opened.complaints == []
 
 
 def test_a_withheld_turn_shows_its_reason_and_cannot_be_relabelled(show, short_html):

@@ -26,8 +26,10 @@ def test_no_line_is_wider_than_the_terminal(width):
 
 def test_the_summary_names_what_matters():
     rules = [parse_rule("customer anger >= 0.6")]
-    text = shown(example_report(rules=rules, warnings=["the clock is odd"]), 160)
+    report = example_report(rules=rules, warnings=["the clock is odd"])
+    text = shown(report, 160)
     for wanted in (
+        f"({report.model.license})",
         "call.wav  1:04",
         "agent (Agent); customer (Customer) · 15 turns",
         LINES[7][3],

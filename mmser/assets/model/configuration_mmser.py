@@ -8,6 +8,7 @@ SCHEMA_VERSION = 1
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 ROLES = ("agent", "customer", "system", "unknown")
 DIRECTIONS = ("worse", "better", "lateral")
+PATTERNS = ("fused", "audio", "text")  # which modalities an utterance has
 
 
 class MmserConfig(PretrainedConfig):
@@ -18,6 +19,10 @@ class MmserConfig(PretrainedConfig):
         audio_encoder: "cnn" (log-mel inside the model) or "wav2vec2" (any model of the family).
         audio_config: configuration of the wav2vec2-family encoder; unused for "cnn".
         audio_size: width of the audio branch.
+        voice_size: width of the pretrained speaker encoder that listens beside the audio encoder; 0 = none.
+        voice_layers: its recurrent layers.
+        functional_size: width of what the functionals give to the view of an utterance, the frames give
+            half of audio_size; 0 = as much as the frames.
         fusion_size: width of cross-attention and context.
         embedding_size: width of the learned part of the vector that the speaker baseline compares.
         context_size: how many earlier utterances of the dialogue an utterance attends to.
@@ -29,11 +34,13 @@ class MmserConfig(PretrainedConfig):
         head_dropout: in either half of the audio branch's view of an utterance; of its input, half as much.
         modality_dropout: chance in training that an utterance with both modalities loses one.
         calibration: temperature by task and modality pattern: "emotion.fused", "emotion.audio",
-            "emotion.text", "change".
+            "emotion.text", "change.fused", "change.audio", "change.text".
+        change_offsets: taken from the logit of change before its temperature, by pattern (Platt 1999).
         abstain_below: calibrated confidence under which the model abstains, in [0, 1].
         change_threshold: P(shift) from which a shift is reported, in [0, 1].
         intensity_thresholds: where low ends and where medium ends, in [0, 1].
         weights_license: licence of the weights.
+        training_mark: what must stand beside every number of it, such as overlapping speakers.
 
     Raises:
         ValueError: if the audio encoder is unknown or the schema version is newer than this code.
@@ -51,6 +58,9 @@ class MmserConfig(PretrainedConfig):
         cnn_channels: tuple[int, ...] | list[int] = (24, 32, 64, 96),
         cnn_layers: int = 1,
         cnn_heads: int = 4,
+        voice_size: int = 0,
+        voice_layers: int = 3,
+        functional_size: int = 0,
         fusion_size: int = 128,
         fusion_heads: int = 4,
         embedding_size: int = 64,
@@ -64,9 +74,11 @@ class MmserConfig(PretrainedConfig):
         modality_dropout: float = 0.2,
         calibration: dict[str, float] | None = None,
         abstain_below: float = 0.4,
+        change_offsets: dict[str, float] | None = None,
         change_threshold: float = 0.5,
         intensity_thresholds: tuple[float, float] | list[float] = (0.5, 0.75),
         weights_license: str = "",
+        training_mark: str = "",
         schema_version: int = SCHEMA_VERSION,
         **kwargs: Any,
     ) -> None:
@@ -84,6 +96,9 @@ class MmserConfig(PretrainedConfig):
         self.cnn_channels = list(cnn_channels)
         self.cnn_layers = cnn_layers
         self.cnn_heads = cnn_heads
+        self.voice_size = voice_size
+        self.voice_layers = voice_layers
+        self.functional_size = functional_size
         self.fusion_size = fusion_size
         self.fusion_heads = fusion_heads
         self.embedding_size = embedding_size
@@ -97,21 +112,29 @@ class MmserConfig(PretrainedConfig):
         self.dropout = dropout
         self.head_dropout = head_dropout
         self.modality_dropout = modality_dropout
+        temperatures = dict(calibration or {})
+        change = temperatures.pop("change", 1.0)  # schema 1 before it knew patterns
         self.calibration = {
-            "emotion.fused": 1.0,
-            "emotion.audio": 1.0,
-            "emotion.text": 1.0,
-            "change": 1.0,
-            **(calibration or {}),
+            **{f"emotion.{pattern}": 1.0 for pattern in PATTERNS},
+            **{f"change.{pattern}": change for pattern in PATTERNS},
+            **temperatures,
         }
+        self.change_offsets = {**dict.fromkeys(PATTERNS, 0.0), **(change_offsets or {})}
         self.abstain_below = abstain_below
         self.change_threshold = change_threshold
         self.intensity_thresholds = list(intensity_thresholds)
         self.weights_license = weights_license
+        self.training_mark = training_mark
         self.schema_version = schema_version
         kwargs.setdefault("id2label", dict(enumerate(EMOTIONS)))
         kwargs.setdefault("label2id", {label: i for i, label in enumerate(EMOTIONS)})
         super().__init__(**kwargs)
+
+    @property
+    def view_size(self) -> int:
+        """Return the width of the view of an utterance's sound: what its frames and functionals give."""
+        frames = self.audio_size // 2
+        return frames + (self.functional_size or self.audio_size - frames)
 
     @property
     def num_classes(self) -> int:

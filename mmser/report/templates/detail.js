@@ -112,6 +112,42 @@ function windowList(turn) {
   return list;
 }
 
+// The turn from moment to moment by sound alone: probabilities stacked over time, changes as dashed lines.
+function courseBand(turn) {
+  const [, times, rows, changes] = turn[COURSE], box = make('figure', 'course');
+  const start = turn[START], length = turn[END] - start, svg = draw('svg', { viewBox: '0 0 1000 100', preserveAspectRatio: 'none', role: 'img', 'aria-label': courseWords(turn) });
+  const at = (time) => (1000 * Math.min(Math.max((time - start) / length, 0), 1)).toFixed(1);
+  const edges = courseEdges(turn), floor = new Array(times.length).fill(0);
+  data.labels.forEach((label, kind) => rows.forEach((row, k) => {
+    if (!row[kind]) return;
+    const all = row.reduce((sum, value) => sum + value, 0), height = (100 * row[kind]) / all, [from, to] = edges[k];
+    floor[k] += height;
+    draw('rect', { class: `fill e${kind}`, x: at(from), width: Math.max(at(to) - at(from) + 0.4, 0.4), y: (100 - floor[k]).toFixed(2), height: height.toFixed(2) }, svg);
+  }));
+  for (const [time] of changes) draw('line', { x1: at(time), x2: at(time), y1: 0, y2: 100 }, svg);
+  box.append(svg);
+  const caption = make('figcaption', 'fine');
+  caption.append('By sound alone, from moment to moment.');
+  for (const [time, before, after] of changes) caption.append(' ', make('span', 'num', clock(time, true)), ' ', chip(before), ' → ', chip(after));
+  box.append(caption);
+  return box;
+}
+
+// Each window stands for the time around its middle, up to halfway to its neighbours.
+function courseEdges(turn) {
+  const [half, times] = turn[COURSE];
+  return times.map((time, k) => [
+    k && time - times[k - 1] < 2 * half ? (times[k - 1] + time) / 2 : k ? time - half : turn[START],
+    k + 1 === times.length ? turn[END] : times[k + 1] - time < 2 * half ? (time + times[k + 1]) / 2 : time + half,
+  ]);
+}
+
+function courseWords(turn) {
+  const top = turn[COURSE][2].map((row) => row.indexOf(Math.max(...row)));
+  const runs = top.filter((kind, k) => k === 0 || kind !== top[k - 1]).map((kind) => data.labels[kind]);
+  return `Most probable by sound, in order: ${runs.join(', ')}`;
+}
+
 function buildDetail(index, onChange, withForm) {
   const turn = turns[index], box = make('div', 'detail');
   if (turn[TEXT] !== null) box.append(isolated('p', 'words', turn[TEXT]));
@@ -127,6 +163,7 @@ function buildDetail(index, onChange, withForm) {
   grid.append(factLines(turn));
   box.append(grid);
   if (turn[WINDOWS].length > 1) box.append(make('p', 'label', 'Inside this turn'), windowList(turn));
+  if (turn[COURSE] !== null) box.append(make('p', 'label', 'From moment to moment'), courseBand(turn));
   if (withForm && turn[EMOTION] !== null) box.append(relabelForm(index, onChange));
   return box;
 }

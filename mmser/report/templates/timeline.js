@@ -1,6 +1,6 @@
 // One lane per role: intensity as height over the waveform, the emotion as a lettered ribbon below.
 // Only what lies in view is drawn, and beyond MAX_BLOCKS turns it is drawn in bins: ten hours cost what ten minutes do.
-const MAX_BLOCKS = 700, BIN = 6, SHIFT_SPACE = 16, PLOT = 92, LOW_PLOT = 40, RIBBON = 18, TOP = 16, MAX_PIXELS = 8e6;
+const MAX_BLOCKS = 700, BIN = 6, SHIFT_SPACE = 16, PLOT = 92, LOW_PLOT = 40, RIBBON = 18, BAND = 5, TOP = 16, MAX_PIXELS = 8e6;
 const CLICK_REACH = 6, UNKNOWN_HEIGHT = 0.5; // of a turn judged from words alone, which has no intensity
 
 const view = { zoom: 1, from: data.span[0], to: data.span[1], width: 900 };
@@ -19,7 +19,7 @@ function binsFor(role) {
   return channels.map((channel) => Uint8Array.from(atob(channel.bins), (c) => c.charCodeAt(0)));
 }
 
-const heightOf = (lane) => TOP + lane.plot + RIBBON;
+const heightOf = (lane) => TOP + lane.plot + RIBBON + (lane.turns.some((i) => turns[i][COURSE] !== null) ? BAND + 1 : 0);
 const toX = (time) => ((time - view.from) / (view.to - view.from)) * view.width;
 const toTime = (x) => view.from + (x / view.width) * (view.to - view.from);
 
@@ -170,6 +170,7 @@ function drawTurn(lane, i, svg) {
     const windows = turn[WINDOWS].filter((w) => w[0] !== null && w[1] !== null);
     if (windows.length > 1) for (const w of windows) drawBlock(lane, group, w[0], w[1], w[2], w[3]);
     else drawBlock(lane, group, startOf(i), endOf(i), emotion, turn[INTENSITY] ? turn[INTENSITY][0] : null);
+    if (turn[COURSE] !== null) drawCourse(lane, turn, group);
     draw('title', {}, group).textContent = `${timeOf(i)} ${speakerOf(turn)}: ${nameOf(shownEmotion(emotion))}`;
   }
   if (i === selection.index) draw('rect', { class: 'selected', x, width, y: TOP - 1, height: lane.plot + RIBBON + 1 }, svg);
@@ -186,6 +187,15 @@ function drawBlock(lane, group, start, end, emotion, intensity) {
   if (shown === UNCERTAIN) draw('rect', { class: 'outline', x, width, y: TOP + lane.plot - height, height }, group);
   draw('rect', { class: `ribbon f${shown}`, x, width, y: TOP + lane.plot + 2, height: RIBBON - 4 }, group);
   if (width >= 15) drawLetter(lane, group, shown, x + width / 2);
+}
+
+// A thin band on the ribbon's foot: what each moment of a long turn sounds most like.
+function drawCourse(lane, turn, group) {
+  const rows = turn[COURSE][2];
+  courseEdges(turn).forEach(([from, to], k) => {
+    const x = Math.max(-2, toX(from)), width = Math.min(view.width + 2, toX(to)) - x;
+    if (width > 0) draw('rect', { class: `course-step f${rows[k].indexOf(Math.max(...rows[k]))}`, x, width, y: TOP + lane.plot + RIBBON, height: BAND }, group);
+  });
 }
 
 function drawLetter(lane, group, shown, x) {

@@ -29,6 +29,10 @@ class ModelError(MmserError):
     """A model directory is missing files, is damaged, or is from a newer version."""
 
 
+class DataError(MmserError):
+    """A corpus, a manifest or a labels file is missing, half there, or holds what cannot be used."""
+
+
 class OutputError(MmserError):
     """A result cannot be written; nothing half-written was left behind."""
 
@@ -37,6 +41,10 @@ class RuleError(MmserError):
     """A rules file is not valid."""
 
     exit_code = 2
+
+
+class LeakingSplitError(MmserError):
+    """A split lets what is tested on be trained on, or cannot show that it does not."""
 
 
 class MissingExtraError(MmserError):

@@ -1,72 +1,150 @@
-"""Text corpora: GoEmotions and MELD."""
+"""Text corpora: GoEmotions, EmoBank and SemEval-2018 EI-reg. Written language, no sound."""
 
-import csv
+from collections.abc import Iterator
 from pathlib import Path
 
-from mmser.data.examples import Example, Split
-from mmser.errors import MmserError
+from datasets import Dataset
 
-_SPLIT_FILES: tuple[tuple[Split, str], ...] = (("train", "train"), ("validation", "dev"), ("test", "test"))
+from mmser.data.schema import Example, Split, to_dataset
+from mmser.data.tables import nearest, read_rows, require, require_folder
+from mmser.errors import DataError
+from mmser.labels import EMOTIONS
+
+_FILES: tuple[tuple[Split, str], ...] = (("train", "train"), ("validation", "dev"), ("test", "test"))
 _NAMES = {"joy": "happiness"}
-_SENTIMENT = {"negative": -1, "neutral": 0, "positive": 1}
+_EMOBANK_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
+SEMEVAL_EMOTIONS = {"anger": "anger", "fear": "fear", "joy": "happiness", "sadness": "sadness"}
 
 
-def require(path: Path) -> Path:
-    """Return `path`.
-
-    Raises:
-        MmserError: if a file of a corpus is missing.
-    """
-    if not path.exists():
-        raise MmserError(f"the corpus file {path} is missing; point --data at the folder of corpora")
-    return path
-
-
-def read_goemotions(folder: Path) -> list[Example]:
+def read_goemotions(folder: Path) -> Dataset:
     """Read GoEmotions with Ekman's six classes and neutral (Demszky et al. 2020, Apache-2.0).
 
-    Official train/dev/test; multi-label; written English. `folder` holds labels.txt and
-    {train,dev,test}.tsv of text, comma-separated label ids, comment id.
+    Official train, dev and test; multi-label; written English.
+
+    Args:
+        folder: holds labels.txt and {train,dev,test}.tsv of text, comma-separated label ids, comment id.
+
+    Returns:
+        Rows of `FEATURES`: 43,410 / 5,426 / 5,427, in the order of the files.
+
+    Raises:
+        DataError: if a file is missing or a line cannot be read.
     """
-    labels = [_NAMES.get(name, name) for name in require(folder / "labels.txt").read_text().split()]
-    examples = []
-    for split, name in _SPLIT_FILES:
-        for line in require(folder / f"{name}.tsv").read_text(encoding="utf-8").splitlines():
-            text, ids, _ = line.rsplit("\t", 2)
-            examples.append(
-                Example(
-                    corpus="goemotions",
-                    split=split,
-                    text=text,
-                    emotions=tuple(labels[int(i)] for i in ids.split(",")),
-                    language="en",
-                )
+    return to_dataset(goemotions_examples(folder))
+
+
+def goemotions_examples(folder: Path) -> list[Example]:
+    """Return what `read_goemotions` reads, as examples."""
+    path = require(require_folder(folder) / "labels.txt")
+    labels = [_NAMES.get(name, name) for name in path.read_text(encoding="utf-8").split()]
+    unknown = [label for label in labels if label not in EMOTIONS]
+    if unknown:
+        raise DataError(
+            f"{path} names {unknown[0]!r}; {nearest(unknown[0], EMOTIONS)} "
+            "(take the Ekman files, not those with 28 emotions)"
+        )
+    return [
+        Example(
+            id=comment,
+            corpus="goemotions",
+            split=split,
+            text=text,
+            emotions=tuple(labels[i] for i in ids),
+            language="en",
+        )
+        for split, name in _FILES
+        for text, ids, comment in _comments(folder / f"{name}.tsv", len(labels))
+    ]
+
+
+def _comments(path: Path, num_labels: int) -> Iterator[tuple[str, list[int], str]]:
+    for number, line in enumerate(require(path).read_text(encoding="utf-8").splitlines(), 1):
+        cells = line.rsplit("\t", 2)
+        ids = [int(i) for i in cells[1].split(",") if i.isdecimal()] if len(cells) == 3 else []
+        if not ids or max(ids) >= num_labels:
+            raise DataError(
+                f"{path}, line {number}: {line[:60]!r} is not text, label ids below {num_labels} and an id"
             )
+        yield cells[0], ids, cells[2]
+
+
+def read_emobank(folder: Path) -> Dataset:
+    """Read EmoBank (Buechel & Hahn 2017, CC BY-SA 4.0): valence of written English, no emotion.
+
+    Official split. Valence of 1 to 5 is scaled to [-1, 1], 3 = 0; arousal and dominance have no column here.
+
+    Args:
+        folder: holds emobank.csv.
+
+    Returns:
+        Rows of `FEATURES`: 8,062 / 1,000 / 1,000, in the order of the file.
+
+    Raises:
+        DataError: if the file is missing or a row cannot be read.
+    """
+    return to_dataset(emobank_examples(folder))
+
+
+def emobank_examples(folder: Path) -> list[Example]:
+    """Return what `read_emobank` reads, as examples."""
+    examples = []
+    for row in read_rows(require_folder(folder) / "emobank.csv", ("id", "split", "V", "A", "D", "text")):
+        valence = row.number("V", 1, 5)
+        examples.append(
+            Example(
+                id=row.need("id"),
+                corpus="emobank",
+                split=_split(row.choice("split", _EMOBANK_SPLITS)),
+                text=row.text("text"),
+                emotions=(),
+                valence=None if valence is None else (valence - 3) / 2,
+                language="en",
+            )
+        )
     return examples
 
 
-def read_meld(folder: Path) -> list[Example]:
-    """Read MELD's text (Poria et al. 2019, GPL-3.0 repository, television dialogue: research only).
+def _split(name: str) -> Split:
+    return "train" if name == "train" else "test" if name == "test" else "validation"
 
-    The official split shares speakers between train and test and keeps dialogues apart: every
-    number from it is "speaker-overlapping, dialogue-disjoint".
+
+def read_semeval_ei(folder: Path) -> Dataset:
+    """Read SemEval-2018 EI-reg (Mohammad et al. 2018, research only): how strong an emotion a tweet holds.
+
+    Official train and dev. Each file is of one emotion, which is the label; the intensity in [0, 1] says how
+    much of it annotators saw, so that one near 0 hardly has the emotion. The test files are not read: most
+    of their lines are the organisers' other sentences.
+
+    Args:
+        folder: holds EI-reg-En-{anger,fear,joy,sadness}-{train,dev}.txt.
+
+    Returns:
+        Rows of `FEATURES`: 7,102 / 1,464, in the order of the files.
+
+    Raises:
+        DataError: if a file is missing or a row cannot be read.
     """
+    return to_dataset(semeval_ei_examples(folder))
+
+
+def semeval_ei_examples(folder: Path) -> list[Example]:
+    """Return what `read_semeval_ei` reads, as examples."""
+    columns = ("ID", "Tweet", "Affect Dimension", "Intensity Score")
     examples = []
-    for split, name in _SPLIT_FILES:
-        with require(folder / f"{name}_sent_emo.csv").open(encoding="utf-8-sig", newline="") as file:
-            for row in csv.DictReader(file):
-                label = row["Emotion"]
+    for split, part in _FILES[:2]:
+        for name in SEMEVAL_EMOTIONS:
+            path = require_folder(folder) / f"EI-reg-En-{name}-{part}.txt"
+            for row in read_rows(path, columns, delimiter="\t", quoted=False):
+                intensity = row.number("Intensity Score", 0, 1)
                 examples.append(
                     Example(
-                        corpus="meld",
+                        id=f"{name}/{row.need('ID')}",
+                        corpus="semeval_ei",
                         split=split,
-                        text=row["Utterance"].replace("\x92", "'"),
-                        emotions=(_NAMES.get(label, label),),
-                        valence=_SENTIMENT[row["Sentiment"]],
-                        speaker=f"meld/{row['Speaker']}",
+                        text=row.need("Tweet").replace("\\n", "\n"),
+                        emotions=(row.choice("Affect Dimension", SEMEVAL_EMOTIONS),),
+                        intensity=intensity,
                         language="en",
-                        dialogue_id=f"meld/{split}/{row['Dialogue_ID']}",
-                        turn_index=int(row["Utterance_ID"]),
                     )
                 )
     return examples

@@ -1,0 +1,84 @@
+"""The corpora of a config in one dataset."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from mmser.data import CORPORA, FEATURES, LICENCES, CorpusEntry, load_corpora
+from mmser.data.licences import licence_of
+from mmser.errors import DataError
+from tests.data_fixtures import make_crema_d, make_meld, write, write_clip
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    make_crema_d(tmp_path / "crema")
+    make_meld(tmp_path / "meld")
+    write_clip(tmp_path / "mine" / "1.wav")
+    write(tmp_path / "mine" / "m.csv", "audio,emotion,speaker\n1.wav,anger,anna\n1.wav,fear,ben\n")
+    return tmp_path
+
+
+def entries() -> list[CorpusEntry]:
+    return [
+        CorpusEntry(corpus="crema_d", path="crema", splits={"test": ["1002"]}, share=2),
+        CorpusEntry(corpus="meld", path="meld"),
+        CorpusEntry(corpus="manifest", path="mine/m.csv", name="mine", splits={"validation": ["ben"]}),
+    ]
+
+
+def test_corpora_come_one_after_the_other(root: Path):
+    dataset = load_corpora(entries(), root)
+    assert dataset.features == FEATURES
+    assert Counter(dataset["corpus"]) == {"crema_d": 3, "meld": 21, "mine": 2}
+    assert [row["split"] for row in dataset if row["corpus"] == "mine"] == ["train", "validation"]
+    assert [row["split"] for row in dataset if row["corpus"] == "crema_d"] == ["train", "train", "test"]
+
+
+def test_streamed_corpora_have_the_same_rows(root: Path):
+    assert list(load_corpora(entries(), root, streaming=True)) == list(load_corpora(entries(), root))
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"corpus": "cremad", "path": "x"}, "no corpus 'cremad'; did you mean 'crema_d'"),
+        ({"corpus": "crema_d"}, "needs either path, its folder, or hub"),
+        ({"corpus": "crema_d", "path": "x", "hub": "y"}, "needs either path, its folder, or hub"),
+        ({"corpus": "meld", "hub": "y", "revision": "z"}, "is not read from the Hub"),
+        ({"corpus": "crema_d", "hub": "AbstractTTS/CREMA-D"}, "needs a revision"),
+        ({"corpus": "crema_d", "path": "x", "revision": "z"}, "has a revision but no hub"),
+        ({"corpus": "cameo", "path": "x"}, "is read from the Hub only"),
+        ({"corpus": "meld", "path": "x", "splits": {}}, "no option splits; its publisher's split is used"),
+        ({"corpus": "nemo", "path": "x", "classes": 8}, "nemo has no option classes; it belongs to ravdess"),
+        ({"corpus": "nemo", "path": "nowhere"}, "nowhere is missing"),
+    ],
+)
+def test_entries_that_cannot_be_read_are_refused(tmp_path: Path, entry: dict[str, object], message: str):
+    with pytest.raises(DataError, match=message):
+        load_corpora([CorpusEntry(**entry)], tmp_path)  # type: ignore[arg-type]
+
+
+def test_no_entries_are_refused(tmp_path: Path):
+    with pytest.raises(DataError, match="names no corpus"):
+        load_corpora([], tmp_path)
+
+
+@pytest.mark.parametrize("option", [{"shared": 1}, {"share": 0}, {"share": float("inf")}, {"classes": 9}])
+def test_options_of_an_entry_are_strict(option: dict[str, object]):
+    with pytest.raises(ValidationError):
+        CorpusEntry(corpus="ravdess", path="x", **option)  # type: ignore[arg-type]
+
+
+def test_own_rows_without_speakers_cannot_be_split_by_them(root: Path):
+    write(root / "mine" / "m.csv", "audio,emotion\n1.wav,anger\n")
+    entry = CorpusEntry(corpus="manifest", path="mine/m.csv", splits={"test": ["anna"]})
+    with pytest.raises(DataError, match="the row m:2 has no speaker"):
+        load_corpora([entry], root)
+
+
+def test_every_public_corpus_has_a_licence():
+    assert set(LICENCES) == set(CORPORA) - {"manifest", "audio_folder", "calls"}
+    assert licence_of("cameo_cafe") == LICENCES["cameo"] and licence_of("mine") is None

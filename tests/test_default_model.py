@@ -165,13 +165,12 @@ def test_the_card_prints_the_numbers_of_the_run():
 
 
 def unseen(data_dir: Path) -> list[Example]:
-    import yaml
-
-    from mmser.training.default_model import Plan, read_speech
+    from mmser.data import examples_of, load_corpora
+    from mmser.training.config import read_config
 
     config = Path(__file__).parent.parent / "configs" / "default.yaml"
-    plan = Plan(**yaml.safe_load(config.read_text()))
-    return [e for e in read_speech(data_dir, plan) if e.split == "test"]
+    rows = examples_of(load_corpora(read_config(config).data[:3], data_dir))
+    return [e for e in rows if e.split == "test"]
 
 
 def predict(model, processor, examples: list[Example], dialogue: int | None) -> torch.Tensor:

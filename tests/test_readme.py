@@ -11,17 +11,20 @@ import soundfile
 
 from mmser import cli
 from mmser.pipeline import EmotionPipeline
+from mmser.training.config import read_config
 from mmser.transcripts import read_transcript, write_json
 from tests.model_fixtures import save_tiny
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 SAMPLE = ROOT / "mmser" / "assets" / "sample"
-COMMANDS = [
+LINES = [
     line.strip().split("  #")[0].split(" | ")[0].strip()
-    for line in README.splitlines()
+    for line in README.replace("\\\n", "").splitlines()
     if line.startswith("    mmser ")
 ]
+COMMANDS = [line for line in LINES if line.split()[1] in ("analyze", "predict")]
+TRAINING = [line for line in LINES if line.split()[1] in ("audit", "train")]
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +63,9 @@ def code_after(beginning: str) -> str:
 
 
 def test_the_readme_shows_commands():
-    assert {command.split()[1] for command in COMMANDS} == {"analyze", "predict"}
+    assert {command.split()[1] for command in LINES} == {"analyze", "predict", "audit", "train"}
     assert len(COMMANDS) >= 5
+    assert len(TRAINING) >= 3
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -80,13 +84,22 @@ def test_every_command_runs(
         assert json.loads(captured.out)["turns"]
 
 
+@pytest.mark.parametrize("command", TRAINING)
+def test_every_configuration_for_training_is_understood(command: str):
+    """What training does with them is tested where training is."""
+    config, *rest = shlex.split(command)[2:]
+    overrides = [word for word in rest if re.match(r"[a-z_.]+=", word)]
+    assert read_config(ROOT / config, overrides).data or "calls" in (ROOT / config).read_text("utf-8")
+
+
 def test_every_option_that_is_named_exists(capsys: pytest.CaptureFixture[str], monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     helped = ""
-    for command in ([], ["analyze"], ["predict"], ["info"]):
+    for command in ([], ["analyze"], ["predict"], ["info"], ["audit"], ["train"]):
         cli.run([*command, "--help"])
         helped += capsys.readouterr().out
-    foreign = r"^.*(?:pip download|scripts/).*$"  # other programs have options of their own
+    # Other programs have options of their own.
+    foreign = r"^.*(?:pip download|scripts/).*$|torchrun --nproc_per_node"
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", re.sub(foreign, "", README, flags=re.MULTILINE)))
     assert len(named) > 10
     assert {option for option in named if option not in helped} == set()

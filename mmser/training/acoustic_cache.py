@@ -5,21 +5,26 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 import soxr
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from mmser.audio import open_recording
 from mmser.data import Example
-from mmser.model.acoustics_mmser import SAMPLING_RATE, Acoustics
+from mmser.model import MmserConfig
+from mmser.model.acoustics_mmser import SAMPLING_RATE, frame_lengths
+from mmser.model.audio_mmser import AudioBranch
 from mmser.training.augmentation import change_speed, telephone
+from mmser.training.checkpoint import digest, load_checkpoint, save_atomically, tensor_digest
+from mmser.training.log import track
 
 SPEEDS = (0.85, 0.92, 1.0, 1.08, 1.16)  # as good as other speakers: pitch, formants and tempo move
 MAX_SECONDS = 20.0
-
-Stored = tuple[dict[str, list[Tensor]], ...]  # clean and by telephone: name → a tensor for each speed
+FEW = 150  # clips that are measured sooner than processes start
 
 
 @dataclass
@@ -53,76 +58,125 @@ def read_clip(path: Path) -> np.ndarray:
     return np.asarray(mono[: int(MAX_SECONDS * SAMPLING_RATE)], np.float32)
 
 
-def render(waveform: np.ndarray, acoustics: Acoustics) -> Rendering:
-    """Compute the acoustics of one waveform."""
-    values, length = torch.from_numpy(waveform).unsqueeze(0), torch.tensor([len(waveform)])
+def read_part(example: Example) -> np.ndarray:
+    """Return an example's clip as `read_clip`, or the part of a longer recording that it is."""
+    assert example.audio is not None
+    if example.start is None and example.end is None and example.channel is None:
+        return read_clip(example.audio)
+    with open_recording(example.audio) as recording:
+        start = example.start or 0.0
+        end = min(example.end or recording.duration, recording.duration, start + MAX_SECONDS)
+        own = range(recording.num_channels) if example.channel is None else [example.channel]
+        return np.mean([recording.read(start, end, channel) for channel in own], 0).astype(np.float32)
+
+
+def render(waveforms: Sequence[np.ndarray], branch: AudioBranch) -> list[Rendering]:
+    """Compute the acoustics of some waveforms of about one length."""
+    values = nn.utils.rnn.pad_sequence([torch.from_numpy(w) for w in waveforms], batch_first=True)
+    lengths = torch.tensor([len(w) for w in waveforms])
     with torch.inference_mode():
-        log_mel = acoustics.log_mel(values, length)
-        functionals = acoustics.functionals(values, length, log_mel)
-    return Rendering(log_mel[0].half().clone(), functionals[0].clone())
+        log_mel, functionals = branch.measure(values, lengths)
+    counts = frame_lengths(lengths).tolist()
+    return [
+        Rendering(mel[:count].half().clone(), numbers.clone())
+        for mel, count, numbers in zip(log_mel, counts, functionals, strict=True)
+    ]
 
 
-def cache_acoustics(examples: Sequence[Example], path: Path, seed: int = 0, processes: int = 2) -> list[Clip]:
-    """Return all clips with their renderings, from `path` where they were computed before."""
-    if path.exists():
-        stored = torch.load(path, weights_only=True)
-    else:
-        stored = _compute(examples, seed, processes)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(stored, path)
+def cache_acoustics(
+    examples: Sequence[Example], path: Path, branch: AudioBranch, seed: int = 0, processes: int = 2
+) -> list[Clip]:
+    """Return all clips with their renderings, from `path` where they were computed before.
+
+    Args:
+        examples: with audio and a split.
+        path: of the cache.
+        branch: what measures the clips; only its constants and its pretrained voice encoder are used.
+        seed: of the telephone lines.
+        processes: that compute side by side.
+    """
+    constants = {n: t for n, t in branch.state_dict().items() if n.startswith(("acoustics.", "voice."))}
+    files = [[str(e.audio), e.split, *_part(e)] for e in examples]
+    about = [files, SPEEDS, tensor_digest(constants), seed]
+    key = digest(about)
+    stored = load_checkpoint(path) if path.exists() else {}
+    if stored.get("key") != key:
+        measuring = AudioBranch(MmserConfig(voice_size=branch.voice_size))
+        measuring.load_state_dict(constants, strict=False)
+        stored = {"key": key, "clips": _compute(examples, measuring, seed, processes)}
+        save_atomically(stored, path)
     clips = []
-    for example in examples:
+    for example, lines in zip(examples, stored["clips"], strict=True):
         renderings = [
-            [Rendering(m, f) for m, f in zip(r["log_mel"], r["functionals"], strict=True)]
-            for r in stored[str(example.audio)]
+            [Rendering(m, f) for m, f in zip(r["log_mel"], r["functionals"], strict=True)] for r in lines
         ]
         clips.append(Clip(example, renderings[0], renderings[1]))
     return clips
 
 
-def _compute(examples: Sequence[Example], seed: int, processes: int) -> dict[str, Stored]:
+def _part(example: Example) -> list[float]:
+    return [v for v in (example.start, example.end, example.channel) if v is not None]
+
+
+def _compute(examples: Sequence[Example], branch: AudioBranch, seed: int, processes: int) -> list[Any]:
     jobs = [(example, (seed, number)) for number, example in enumerate(examples)]
+    if len(jobs) < FEW:
+        _start_worker(branch)
+        return [_tensors(_renderings(job)) for job in jobs]
     context = multiprocessing.get_context("spawn")  # a fork of a process in which torch has run can hang
-    with ProcessPoolExecutor(
-        processes, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)
-    ) as pool:
-        done = pool.map(_renderings, jobs, chunksize=20)
-        return {
-            str(example.audio): tuple(
-                {name: [torch.from_numpy(a) for a in arrays] for name, arrays in line.items()}
-                for line in both
-            )
-            for example, both in zip(examples, done, strict=True)
-        }
+    with (
+        ProcessPoolExecutor(
+            processes, mp_context=context, initializer=_start_alone, initargs=(branch,)
+        ) as pool,
+        track(len(jobs), "acoustics") as advance,
+    ):
+        found = []
+        for both in pool.map(_renderings, jobs, chunksize=20):
+            found.append(_tensors(both))
+            advance()
+    return found
+
+
+def _tensors(lines: list[dict[str, list[np.ndarray]]]) -> list[dict[str, list[Tensor]]]:
+    return [{n: [torch.from_numpy(a) for a in arrays] for n, arrays in line.items()} for line in lines]
+
+
+_worker: dict[str, AudioBranch] = {}
+
+
+def _start_worker(branch: AudioBranch) -> None:
+    _worker["branch"] = branch.eval()
+
+
+def _start_alone(branch: AudioBranch) -> None:
+    torch.set_num_threads(1)
+    _start_worker(branch)
 
 
 def _renderings(job: tuple[Example, tuple[int, int]]) -> list[dict[str, list[np.ndarray]]]:
     """Return log-mel frames and functionals, clean and by telephone, as arrays that a process can send."""
     example, seed = job
-    assert example.audio is not None
-    rng, acoustics = np.random.default_rng(seed), Acoustics()
-    waveform = read_clip(example.audio)
+    rng = np.random.default_rng(seed)
+    waveform = read_part(example)
     speeds = SPEEDS if example.split == "train" else (1.0,)
     clean = [change_speed(waveform, speed) for speed in speeds]
-    both = []
-    for waves in (clean, [telephone(wave, rng) for wave in clean]):
-        done = [render(wave, acoustics) for wave in waves]
-        both.append(
-            {
-                "log_mel": [d.log_mel.numpy() for d in done],
-                "functionals": [d.functionals.numpy() for d in done],
-            }
-        )
-    return both
+    waves = [*clean, *(telephone(wave, rng) for wave in clean)]
+    done = render(waves, _worker["branch"])
+    return [
+        {
+            "log_mel": [d.log_mel.numpy() for d in line],
+            "functionals": [d.functionals.numpy() for d in line],
+        }
+        for line in (done[: len(speeds)], done[len(speeds) :])
+    ]
 
 
-def gain_response(acoustics: Acoustics) -> Tensor:
+def gain_response(branch: AudioBranch) -> Tensor:
     """Return how each functional moves when a clip gets louder by a factor of e in power, (functionals,)."""
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(1, SAMPLING_RATE, generator=generator) * 0.05
     length = torch.tensor([SAMPLING_RATE])
-    louder = noise * float(np.exp(0.5))
-    quiet = acoustics.functionals(noise, length, acoustics.log_mel(noise, length))
-    loud = acoustics.functionals(louder, length, acoustics.log_mel(louder, length))
+    with torch.inference_mode():
+        quiet, loud = (branch.measure(noise * level, length)[1] for level in (1.0, float(np.exp(0.5))))
     response = (loud - quiet)[0]
-    return torch.where(response.abs() > 1e-2, response, torch.zeros_like(response))
+    return torch.where(response.abs() > 1e-2, response, torch.zeros_like(response)).clone()

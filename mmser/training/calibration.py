@@ -1,15 +1,56 @@
-"""Stage 4: temperatures, thresholds and abstention, from validation speakers and dialogues only."""
+"""Temperatures, thresholds and abstention, from validation speakers and dialogues only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
+from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmser.evaluation.metrics import best_mcc_threshold, uar
+from mmser.evaluation.metrics import shift_scores, uar
 from mmser.model import MmserModel
-from mmser.training.fusion_stage import Dialogues
+from mmser.model.output_mmser import MmserOutput
+from mmser.training.pairs import Dialogues
 
 ABSTAIN_SHARE = 0.2  # the least certain fifth of validation utterances gets no label
+PATTERNS = ("fused", "audio", "text")
+
+
+@dataclass
+class Outputs:
+    """Logits and labels of validation rows by which modalities they have."""
+
+    emotion: dict[str, list[tuple[Tensor, Tensor]]] = field(default_factory=dict)  # logits, targets
+    change: dict[str, list[tuple[Tensor, Tensor]]] = field(default_factory=dict)
+
+    def add(self, out: MmserOutput, emotion: Tensor, change: Tensor) -> None:
+        """Take in a batch; `emotion` (batch, classes), 0 = unlabelled, `change` (batch,), NaN likewise."""
+        assert out.has_audio is not None and out.has_text is not None and out.has_previous is not None
+        assert out.logits is not None and out.change_logits is not None
+        audio, text = out.has_audio.cpu(), out.has_text.cpu()
+        rows = {"fused": audio & text, "audio": audio & ~text, "text": ~audio & text}
+        labelled, known = emotion.sum(1) > 0, ~change.isnan() & out.has_previous.cpu()
+        target = emotion / emotion.sum(1, keepdim=True).clamp(min=1e-6)
+        for pattern, chosen in rows.items():
+            self._add("emotion", pattern, out.logits.cpu(), target, chosen & labelled)
+            self._add("change", pattern, out.change_logits.cpu(), change, chosen & known)
+
+    def add_alone(self, out: MmserOutput, emotion: Tensor) -> None:
+        """Take in what each modality says alone of rows that have both."""
+        assert out.has_audio is not None and out.has_text is not None
+        assert out.audio_logits is not None and out.text_logits is not None
+        both = (out.has_audio & out.has_text).cpu() & (emotion.sum(1) > 0)
+        target = emotion / emotion.sum(1, keepdim=True).clamp(min=1e-6)
+        self._add("emotion", "audio", out.audio_logits.cpu(), target, both)
+        self._add("emotion", "text", out.text_logits.cpu(), target, both)
+
+    def _add(self, task: str, pattern: str, logits: Tensor, targets: Tensor, rows: Tensor) -> None:
+        if rows.any():
+            found: dict[str, list[tuple[Tensor, Tensor]]] = getattr(self, task)
+            found.setdefault(pattern, []).append((logits[rows], targets[rows]))
 
 
 def fit_temperature(logits: Tensor, targets: Tensor) -> float:
@@ -24,60 +65,89 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
     return round(float(grid[int(np.argmin(losses))]), 4)
 
 
-def fit_shift_temperature(logits: Tensor, targets: Tensor) -> float:
-    """Return the temperature of lowest binary cross-entropy; both (batch,)."""
-    grid = torch.logspace(np.log10(0.2), np.log10(8), 120)
-    losses = [float(F.binary_cross_entropy_with_logits(logits / t, targets)) for t in grid]
-    return round(float(grid[int(np.argmin(losses))]), 4)
+def fit_shift(logits: Tensor, targets: Tensor) -> tuple[float, float]:
+    """Return the temperature and offset of lowest binary cross-entropy (Platt 1999); both args (batch,)."""
+    logits, targets = logits.double(), targets.double()
+
+    def loss(values: np.ndarray) -> float:
+        scaled = (logits - values[1]) * float(np.exp(-values[0]))
+        return float(F.binary_cross_entropy_with_logits(scaled, targets))
+
+    best = minimize(loss, np.zeros(2), method="Nelder-Mead")
+    temperature = float(np.clip(np.exp(best.x[0]), 0.2, 8.0))
+    # Where labels are few or on one side, the best offset lies far beyond what the model says.
+    offset = float(np.clip(best.x[1], float(logits.min()), float(logits.max())))
+    return round(temperature, 4), round(offset, 4)
 
 
-def calibrate(model: MmserModel, made: Dialogues, meld: Dialogues, audio: Dialogues) -> None:
-    """Set temperatures, `abstain_below` and the thresholds in the model's config.
+def set_calibration(model: MmserModel, outputs: Outputs) -> None:
+    """Set temperatures, offsets, `abstain_below` and the threshold of change in the model's config."""
+    config, confidences = model.config, []
+    for pattern, parts in outputs.emotion.items():
+        logits, targets = (torch.cat(column) for column in zip(*parts, strict=True))
+        temperature = fit_temperature(logits, targets)
+        config.calibration[f"emotion.{pattern}"] = temperature
+        confidences.append((logits / temperature).softmax(-1).amax(1).numpy())
+    if confidences:
+        lowest = float(np.quantile(np.concatenate(confidences), ABSTAIN_SHARE))
+        config.abstain_below = round(lowest, 3)
+    scores: dict[str, tuple[list[bool], list[float]]] = {}
+    for pattern, parts in outputs.change.items():
+        logits, truth = (torch.cat(column) for column in zip(*parts, strict=True))
+        if len(truth.unique()) == 2:
+            temperature, offset = fit_shift(logits, truth)
+            config.calibration[f"change.{pattern}"] = temperature
+            config.change_offsets[pattern] = offset
+            scores[pattern] = truth.bool().tolist(), ((logits - offset) / temperature).sigmoid().tolist()
+    if scores:
+        config.change_threshold = shift_threshold(scores)
+
+
+def shift_threshold(scores: Mapping[str, tuple[list[bool], list[float]]]) -> float:
+    """Return the one threshold of highest mean MCC over the patterns."""
+    grid = np.linspace(0.2, 0.8, 61)
+    means = [np.mean([shift_scores(t, s, g)["mcc"] for t, s in scores.values()]) for g in grid]
+    return round(float(grid[int(np.argmax(means))]), 3)
+
+
+def calibrate(model: MmserModel, parts: Sequence[Dialogues], audio: Dialogues) -> None:
+    """Calibrate on cached encodings.
 
     Args:
         model: changed in place.
-        made: pairs of validation speakers and validation texts.
-        meld: MELD's validation dialogues.
-        audio: validation clips without words, in calls of one speaker.
+        parts: made calls, real dialogues and single texts of validation speakers and splits.
+        audio: validation clips without words, in calls of one speaker; they set intensity, too.
     """
     model.eval()
-    config, confidences = model.config, []
-    shift_logits, shift_truth = [], []
-    gathered: dict[str, tuple[list[Tensor], list[Tensor]]] = {
-        name: ([], []) for name in ("fused", "audio", "text")
-    }
-    for rows in (made, meld, audio):
+    outputs = Outputs()
+    for rows in (*parts, audio):
+        if not rows.keys:
+            continue
         with torch.inference_mode():
             out = rows.run(model)
         emotion, _, change, _ = rows.targets()
-        assert out.logits is not None and out.has_audio is not None and out.has_text is not None
-        for name, chosen in _patterns(out.has_audio, out.has_text).items():
-            gathered[name][0].append(out.logits[chosen])
-            gathered[name][1].append(emotion[chosen])
-        known = ~change.isnan()
-        assert out.change_logits is not None
-        shift_logits.append(out.change_logits[known])
-        shift_truth.append(change[known])
+        outputs.add(out, emotion, change)
         if rows is audio:
             _set_intensity(model, rows, out.intensity_logits)
-    for name, (logits, targets) in gathered.items():
-        stacked = torch.cat(logits)
-        temperature = fit_temperature(stacked, torch.cat(targets))
-        config.calibration[f"emotion.{name}"] = temperature
-        confidences.append((stacked / temperature).softmax(-1).amax(1).numpy())
-    config.abstain_below = round(float(np.quantile(np.concatenate(confidences), ABSTAIN_SHARE)), 3)
-    shifts, truth = torch.cat(shift_logits), torch.cat(shift_truth)
-    config.calibration["change"] = fit_shift_temperature(shifts, truth)
-    scores = (shifts / config.calibration["change"]).sigmoid()
-    config.change_threshold = round(best_mcc_threshold(truth.bool().tolist(), scores.tolist()), 3)
+    set_calibration(model, outputs)
 
 
-def _patterns(has_audio: Tensor, has_text: Tensor) -> dict[str, Tensor]:
-    return {
-        "fused": has_audio & has_text,
-        "audio": has_audio & ~has_text,
-        "text": ~has_audio & has_text,
-    }
+def calibrate_on(model: MmserModel, batches: Sequence[dict[str, Any]]) -> None:
+    """Calibrate on batches of inputs.
+
+    Args:
+        model: changed in place.
+        batches: `inputs` as `forward` takes them; `targets` with emotion, (batch, classes), and change.
+    """
+    model.eval()
+    outputs = Outputs()
+    for batch in batches:
+        device = model.audio_scale.device
+        with torch.inference_mode():
+            out = model(**{k: v.to(device) for k, v in batch["inputs"].items()})
+        outputs.add(out, batch["targets"]["emotion"], batch["targets"]["change"])
+        outputs.add_alone(out, batch["targets"]["emotion"])
+    set_calibration(model, outputs)
 
 
 def _set_intensity(model: MmserModel, rows: Dialogues, logits: Tensor | None) -> None:
@@ -87,8 +157,10 @@ def _set_intensity(model: MmserModel, rows: Dialogues, logits: Tensor | None) ->
     levels = np.asarray(rows.intensity)
     marked = ~np.isnan(levels) & (levels > 0.2)
     strong = (levels[marked] > 0.7).astype(int)
+    weak = ~np.isnan(levels) & ~marked
+    if len(np.unique(strong)) < 2 or not weak.any():
+        return
     grid = np.linspace(0.3, 0.95, 66)
     high = grid[int(np.argmax([uar(strong, (values[marked] >= g).astype(int)) for g in grid]))]
-    weak = ~np.isnan(levels) & ~marked
     low = (np.median(values[weak]) + np.median(values[marked][strong == 0])) / 2
     model.config.intensity_thresholds = [round(float(min(low, high - 0.05)), 3), round(float(high), 3)]

@@ -1,14 +1,13 @@
-"""Stage 2a: the encoder of the sound's frames, on single clips.
+"""The stage "frames": the encoder of the sound's frames, on single clips.
 
 The clips of a batch come from all corpora, speakers and emotions: the encoder learns fastest so, and no
 history concerns it.
 """
 
-import copy
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,155 +15,179 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmser.evaluation.metrics import uar
-from mmser.model.acoustics_mmser import N_MELS, NUM_FUNCTIONALS
+from mmser.model.acoustics_mmser import N_MELS
 from mmser.model.audio_mmser import AudioBranch, AudioFeatures
 from mmser.model.speaker_mmser import no_history
 from mmser.training.acoustic_cache import SPEEDS, Clip
-from mmser.training.log import MetricsLog
-from mmser.training.optimisation import (
-    emotion_targets,
-    intensity_loss,
-    intensity_target,
-    update_average,
-    warm_cosine,
-)
+from mmser.training.loop import Rows
+from mmser.training.targets import emotion_targets, intensity_loss, intensity_target
 
 CROP = 256  # frames the encoder hears of one clip
-BATCH = 32  # clips
 PHONE_SHARE = 0.25  # of clips come over a telephone line
 MAX_SHIFT = 2  # mel bands by which a clip moves up or down, as voices of other sizes do
 MAX_BANDS = 8  # bands that are blanked at once
+MAX_SPAN = CROP // 8  # frames that are blanked at once
 MIXUP = 0.2  # alpha of Zhang 2018; every other batch is mixed
 
 
-@dataclass
-class FrameBatch:
-    """Crops of clips of one length with their targets."""
+@dataclass(frozen=True)
+class FrameRow:
+    """One clip as it will be heard; everything random about it is here."""
 
-    log_mel: Tensor  # centred, (batch, CROP, 64)
-    emotion: Tensor  # class distribution, (batch, classes)
-    intensity: Tensor  # [0, 1], NaN where unlabelled, (batch,)
-
-
-class FrameSampler:
-    """Draws clips: corpus by the square root of its size, then an emotion, then a clip of it."""
-
-    def __init__(self, clips: Sequence[Clip], seed: int) -> None:
-        self.rng = np.random.default_rng(seed)
-        groups: dict[str, dict[str, list[Clip]]] = defaultdict(lambda: defaultdict(list))
-        for clip in clips:
-            groups[clip.example.corpus][clip.example.emotions[0]].append(clip)
-        self.corpora = [list(by_emotion.values()) for by_emotion in groups.values()]
-        weights = np.sqrt([sum(map(len, corpus)) for corpus in self.corpora])
-        self.weights = weights / weights.sum()
-
-    def batch(self, size: int = BATCH) -> FrameBatch:
-        """Draw `size` clips, each in one of its renderings."""
-        chosen, crops = [], []
-        for corpus in self.rng.choice(len(self.corpora), size, p=self.weights):
-            emotions = self.corpora[corpus]
-            pool = emotions[self.rng.integers(len(emotions))]
-            clip = pool[self.rng.integers(len(pool))]
-            speed = SPEEDS[self.rng.integers(len(SPEEDS))]
-            rendering = clip.rendering(phone=self.rng.random() < PHONE_SHARE, speed=speed)
-            crop = self._spec_augment(self._shift(self._crop(rendering.log_mel.float())))
-            chosen.append(clip)
-            # Centred, as the encoder would: mixing must not bring in the other clip's mean.
-            crops.append(crop - crop.mean(0))
-        return FrameBatch(
-            log_mel=torch.stack(crops),
-            emotion=emotion_targets(chosen),
-            intensity=torch.tensor([intensity_target(c) for c in chosen]),
-        )
-
-    def mixed(self, batch: FrameBatch) -> FrameBatch:
-        """Mix each clip with a fainter other one, and their labels alike (mixup, Zhang 2018)."""
-        mix = mixer(self.rng, len(batch.log_mel))
-        return FrameBatch(mix(batch.log_mel), mix(batch.emotion), mix(batch.intensity))
-
-    def _crop(self, log_mel: Tensor) -> Tensor:
-        """Return `CROP` frames; a shorter clip starts again, since padding would have to be masked."""
-        spare = len(log_mel) - CROP
-        if spare < 0:
-            return log_mel[torch.arange(CROP) % len(log_mel)]
-        start = int(self.rng.integers(spare + 1))
-        return log_mel[start : start + CROP]
-
-    def _shift(self, log_mel: Tensor) -> Tensor:
-        """Move the spectrum up or down, repeating the band at the edge."""
-        shift = int(self.rng.integers(-MAX_SHIFT, MAX_SHIFT + 1))
-        return log_mel[:, (torch.arange(N_MELS) - shift).clamp(0, N_MELS - 1)]
-
-    def _spec_augment(self, log_mel: Tensor) -> Tensor:
-        """Blank up to two bands and two stretches with the band's mean (Park 2019)."""
-        log_mel = log_mel.clone()
-        fill = log_mel.mean(0)
-        for _ in range(2):
-            width = int(self.rng.integers(0, MAX_BANDS + 1))
-            low = int(self.rng.integers(0, N_MELS - MAX_BANDS))
-            log_mel[:, low : low + width] = fill[low : low + width]
-            span = int(self.rng.integers(0, max(1, len(log_mel) // 8)))
-            at = int(self.rng.integers(0, len(log_mel) - span + 1))
-            log_mel[at : at + span] = fill
-        return log_mel
+    clip: int
+    phone: bool
+    speed: float
+    start: float  # of the crop, in what is left over, [0, 1)
+    shift: int  # mel bands
+    bands: tuple[tuple[int, int], ...]  # first band and width of each blanked stripe
+    spans: tuple[tuple[float, int], ...]  # start, [0, 1), and frames of each blanked stretch
+    other: "FrameRow | None" = None  # what is mixed in
+    share: float = 1.0  # of this clip in the mixture
 
 
-class Mixer:
-    """Mixes the rows of several tensors in one way."""
-
-    def __init__(self, share: float, other: Tensor) -> None:
-        self.share, self.other = share, other
-
-    def __call__(self, values: Tensor) -> Tensor:
-        """Return the mixture, of the shape of `values`."""
-        return self.share * values + (1 - self.share) * values[self.other]
+def corpus_weights(sizes: Sequence[int], power: float = 0.5) -> np.ndarray:
+    """Return the chance of each corpus: its size to a power, 1 = as they are, 0 = all alike."""
+    weights = np.asarray(sizes, float) ** power
+    return np.asarray(weights / weights.sum())
 
 
-def mixer(rng: np.random.Generator, size: int) -> Mixer:
-    """Draw how much of each of `size` rows stays, at least half, and which row comes in."""
+def mix_share(rng: np.random.Generator) -> float:
+    """Draw how much of a clip stays in a mixture, at least half (mixup, Zhang 2018)."""
     share = float(rng.beta(MIXUP, MIXUP))
-    return Mixer(max(share, 1 - share), torch.from_numpy(rng.permutation(size)))
+    return max(share, 1 - share)
+
+
+def render(row: FrameRow, clips: Sequence[Clip]) -> Tensor:
+    """Return the crop of log-mel frames that a row asks for, centred, (CROP, 64)."""
+    log_mel = clips[row.clip].rendering(phone=row.phone, speed=row.speed).log_mel.float()
+    spare = len(log_mel) - CROP
+    if spare < 0:  # a shorter clip starts again, since padding would have to be masked
+        log_mel = log_mel[torch.arange(CROP) % len(log_mel)]
+    else:
+        start = int(row.start * (spare + 1))
+        log_mel = log_mel[start : start + CROP]
+    log_mel = log_mel[:, (torch.arange(N_MELS) - row.shift).clamp(0, N_MELS - 1)]
+    fill = log_mel.mean(0)
+    for low, width in row.bands:
+        log_mel[:, low : low + width] = fill[low : low + width]
+    for start_share, frames in row.spans:
+        at = int(start_share * (CROP - frames + 1))
+        log_mel[at : at + frames] = fill
+    # Centred, as the encoder would: mixing must not bring in the other clip's mean.
+    return log_mel - log_mel.mean(0)
+
+
+class FrameTask(nn.Module):
+    """The frames' half of an audio branch with its losses."""
+
+    def __init__(self, branch: AudioBranch, smoothing: float) -> None:
+        super().__init__()
+        self.branch, self.smoothing = branch, smoothing
+
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the losses; `batch` as `FrameStage.collate` makes it."""
+        emotion, intensity = frame_answers(self.branch, batch["log_mel"], batch["lengths"])
+        return {
+            "emotion": F.cross_entropy(emotion, batch["emotion"], label_smoothing=self.smoothing),
+            "intensity": 0.5 * intensity_loss(intensity, batch["intensity"]),
+        }
 
 
 def frame_answers(branch: AudioBranch, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     """Return what the frames alone say of each clip: emotion logits and intensity logits."""
     present = torch.ones(len(lengths), dtype=torch.bool)
-    nothing = torch.zeros(len(lengths), NUM_FUNCTIONALS)
+    nothing = torch.zeros(len(lengths), branch.num_functionals)
     features: AudioFeatures = branch.encode(log_mel, lengths, nothing, present)
     view = branch.frames_only(branch.view(features, *no_history(features.vectors)))
     return branch.emotion_head(view), branch.intensity_head(view).squeeze(1)
 
 
-def train_frames(
-    branch: AudioBranch, clips: Sequence[Clip], folder: Path, *, steps: int, seed: int = 0
-) -> None:
-    """Train the encoder, its pooling and its half of the view in place; log and save as it goes."""
-    torch.manual_seed(seed)
-    train = [c for c in clips if c.example.split == "train"]
-    held_out = [c for c in clips if c.example.split == "validation"]
-    use_fast_layout(branch.encoder)
-    optimizer = torch.optim.AdamW(branch.parameters(), lr=1.5e-3, weight_decay=0.02)
-    schedule = warm_cosine(optimizer, steps)
-    average, sampler = copy.deepcopy(branch), FrameSampler(train, seed)
-    log = MetricsLog(folder / "frames.jsonl", steps)
-    for step in range(steps):
-        batch = sampler.batch()
-        batch = sampler.mixed(batch) if step % 2 else batch
-        branch.train()
-        emotion, intensity = frame_answers(branch, batch.log_mel, torch.full((len(batch.log_mel),), CROP))
-        loss = F.cross_entropy(emotion, batch.emotion, label_smoothing=0.1)
-        loss = loss + 0.5 * intensity_loss(intensity, batch.intensity)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(branch.parameters(), 2.0)
-        optimizer.step()
-        schedule.step()
-        update_average(average, branch, 0.995, step)
-        log.step(loss=float(loss.detach()))
-        if (step + 1) % 400 == 0 or step + 1 == steps:
-            log.write(step=step + 1, uar=frame_uar(average, held_out))
-            torch.save(average.state_dict(), folder / "frames.pt")
-    branch.load_state_dict(average.state_dict())
+class FrameStage:
+    """Draws clips: corpus by a power of its size, then an emotion, then a clip of it."""
+
+    name = "frames"
+
+    def __init__(self, branch: AudioBranch, clips: Sequence[Clip], smoothing: float = 0.1) -> None:
+        self.clips = [c for c in clips if c.example.split == "train"]
+        self.held_out = [c for c in clips if c.example.split == "validation"]
+        self.size = len(self.clips)
+        groups: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        for index, clip in enumerate(self.clips):
+            groups[clip.example.corpus][clip.example.emotions[0]].append(index)
+        self.corpora = [list(by_emotion.values()) for by_emotion in groups.values()]
+        self.weights = corpus_weights([sum(map(len, corpus)) for corpus in self.corpora])
+        use_fast_layout(branch.encoder)
+        self.task = FrameTask(branch, smoothing)
+
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """Return all parameters as one group."""
+        return [{"params": list(self.task.parameters()), "lr": learning_rate}]
+
+    def draw(self, step: int, rng: np.random.Generator, size: int) -> Rows:
+        """Draw clips, each in one of its renderings; those of every other step are mixed."""
+        rows = [self._row(rng, int(corpus)) for corpus in rng.choice(len(self.corpora), size, p=self.weights)]
+        if step % 2 == 0:
+            return rows
+        share, others = mix_share(rng), rng.permutation(size)
+        return [replace(row, other=rows[o], share=share) for row, o in zip(rows, others, strict=True)]
+
+    def _row(self, rng: np.random.Generator, corpus: int) -> FrameRow:
+        emotions = self.corpora[corpus]
+        pool = emotions[rng.integers(len(emotions))]
+        return FrameRow(
+            clip=pool[rng.integers(len(pool))],
+            phone=bool(rng.random() < PHONE_SHARE),
+            speed=SPEEDS[rng.integers(len(SPEEDS))],
+            start=float(rng.random()),
+            shift=int(rng.integers(-MAX_SHIFT, MAX_SHIFT + 1)),
+            # Up to two bands and two stretches are blanked with the band's mean (Park 2019).
+            bands=tuple(
+                (int(rng.integers(0, N_MELS - MAX_BANDS)), int(rng.integers(0, MAX_BANDS + 1)))
+                for _ in range(2)
+            ),
+            spans=tuple((float(rng.random()), int(rng.integers(0, MAX_SPAN))) for _ in range(2)),
+        )
+
+    def collate(self, rows: Rows) -> dict[str, Tensor]:
+        """Return crops of one length with their targets."""
+        crops = torch.stack([render(row, self.clips) for row in rows])
+        emotion, intensity = self._targets(rows)
+        mixed = [row for row in rows if row.other is not None]
+        if mixed:
+            share = torch.tensor([row.share for row in rows])
+            others = [row.other for row in rows]
+            crops = mix_rows(crops, torch.stack([render(row, self.clips) for row in others]), share)
+            other_emotion, other_intensity = self._targets(others)
+            emotion = mix_rows(emotion, other_emotion, share)
+            intensity = mix_rows(intensity, other_intensity, share)
+        lengths = torch.full((len(rows),), CROP)
+        return {"log_mel": crops, "lengths": lengths, "emotion": emotion, "intensity": intensity}
+
+    def _targets(self, rows: Rows) -> tuple[Tensor, Tensor]:
+        clips = [self.clips[row.clip] for row in rows]
+        return emotion_targets(clips, self.task.branch.labels), torch.tensor(
+            [intensity_target(c) for c in clips]
+        )
+
+    def counts(self, batch: dict[str, Tensor]) -> dict[str, int]:
+        """Return how many clips carry the label of each loss."""
+        rated = int((~batch["intensity"].isnan()).sum())
+        return {"emotion": len(batch["emotion"]), "intensity": rated}
+
+    def describe(self, rows: Rows) -> str:
+        """Name the clips."""
+        return ", ".join(str(self.clips[row.clip].example.audio) for row in rows[:4])
+
+    def validate(self, task: nn.Module) -> dict[str, float]:
+        """Return UAR in percent on validation speakers."""
+        assert isinstance(task, FrameTask)
+        return {"score": frame_uar(task.branch, self.held_out)} if self.held_out else {}
+
+
+def mix_rows(values: Tensor, others: Tensor, share: Tensor) -> Tensor:
+    """Mix rows, each `share` of its own value, (batch,), with another's."""
+    weight = share.view(-1, *[1] * (values.dim() - 1))
+    return weight * values + (1 - weight) * others
 
 
 def use_fast_layout(encoder: nn.Module) -> None:
@@ -191,6 +214,6 @@ def frame_uar(branch: AudioBranch, clips: Sequence[Clip]) -> float:
                 nn.utils.rnn.pad_sequence(mels, batch_first=True),
                 torch.tensor([len(m) for m in mels]),
             )
-        truth += emotion_targets(group).argmax(1).tolist()
+        truth += emotion_targets(group, branch.labels).argmax(1).tolist()
         guess += logits.argmax(1).tolist()
     return round(uar(truth, guess), 2)

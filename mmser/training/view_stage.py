@@ -1,16 +1,16 @@
-"""Stage 2b: how an utterance is heard, absolutely and against its speaker, on what the encoder made of it.
+"""The stage "views": how an utterance is heard, absolutely and against its speaker.
 
 A batch holds several "calls": clips of one speaker in random order with a random mix of emotions,
 so that each clip is heard against 0 to 15 earlier ones, and as a first turn. File order would teach
 the sorting of names.
 """
 
-import copy
 import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,22 +18,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmser.evaluation.metrics import uar
-from mmser.model.acoustics_mmser import Acoustics
 from mmser.model.audio_mmser import AudioBranch, AudioFeatures
 from mmser.model.speaker_mmser import no_history, sums_before
 from mmser.training.acoustic_cache import SPEEDS, Clip, gain_response
-from mmser.training.frame_stage import mixer
-from mmser.training.log import MetricsLog
-from mmser.training.optimisation import (
-    emotion_targets,
-    intensity_loss,
-    intensity_target,
-    update_average,
-    warm_cosine,
-)
+from mmser.training.frame_stage import corpus_weights, mix_rows, mix_share
+from mmser.training.loop import LoopConfig, Rows, fit
+from mmser.training.targets import emotion_targets, intensity_loss, intensity_target
 
-ROWS = 256  # clips of one batch
 PHONE_SHARE = 0.3  # of calls come over a telephone line
+REFERENCE_SHARE = 0.25  # of calls begin with two neutral clips, as where a user gives a reference
 VIEW_SPEEDS = (SPEEDS[0], 1.0, SPEEDS[-1])
 FRAME_SHARES = np.linspace(0.2, 0.8, 13)  # of the frames' half in the answer, tried on validation
 
@@ -45,6 +38,7 @@ class Heard:
     clip: Clip
     pooled: Tensor  # (2, speeds, 2 * size)
     functionals: Tensor  # (2, speeds, functionals)
+    emotion: Tensor  # class distribution, (classes,)
 
 
 @dataclass
@@ -56,6 +50,7 @@ class CallBatch:
     before: Tensor  # column j is an earlier clip of the same call as row i, (batch, batch)
     emotion: Tensor  # class distribution, (batch, classes)
     intensity: Tensor  # [0, 1], NaN where unlabelled, (batch,)
+    speakers: list[str]
 
     def features(self, branch: AudioBranch) -> AudioFeatures:
         """Return what the branch relates to a speaker's history; the frames themselves are not needed."""
@@ -78,10 +73,11 @@ def hear(branch: AudioBranch, clips: Sequence[Clip]) -> list[Heard]:
         speeds = VIEW_SPEEDS if len(group[0].clean) > 1 else (1.0,)
         lines = [[_pooled(branch, group, phone, speed) for speed in speeds] for phone in (False, True)]
         pooled = torch.stack([torch.stack(line) for line in lines])  # (2, speeds, group, 2 * size)
+        targets = emotion_targets(group, branch.labels)
         for row, index in enumerate(order[start : start + 32]):
             renderings = [[group[row].rendering(phone=p, speed=s) for s in speeds] for p in (False, True)]
             functionals = torch.stack([torch.stack([r.functionals for r in line]) for line in renderings])
-            heard[index] = Heard(group[row], pooled[:, :, row].clone(), functionals)
+            heard[index] = Heard(group[row], pooled[:, :, row].clone(), functionals, targets[row])
     return [heard[i] for i in range(len(clips))]
 
 
@@ -98,55 +94,54 @@ def _pooled(branch: AudioBranch, clips: Sequence[Clip], phone: bool, speed: floa
     return features.pooled.clone()
 
 
+@dataclass(frozen=True)
+class CallRow:
+    """Clips of one speaker in order, as one line, speed and level play them."""
+
+    clips: tuple[int, ...]
+    phone: bool
+    speed: int
+    levels: tuple[float, ...]  # of each clip, in units of e in power
+    other: "CallRow | None" = None  # what is mixed in, clip by clip
+    share: float = 1.0  # of this call in the mixture
+
+
 class CallSampler:
     """Draws made calls: corpus by the square root of its size, then a speaker, then a mix."""
 
-    def __init__(self, heard: Sequence[Heard], seed: int) -> None:
-        self.rng = np.random.default_rng(seed)
-        self.gain = gain_response(Acoustics())
-        corpora: dict[str, dict[str, dict[str, list[Heard]]]] = {}
-        for row in heard:
+    def __init__(self, heard: Sequence[Heard]) -> None:
+        corpora: dict[str, dict[str, dict[str, list[int]]]] = {}
+        for index, row in enumerate(heard):
             example = row.clip.example
             speakers = corpora.setdefault(example.corpus, {})
-            speakers.setdefault(str(example.speaker), defaultdict(list))[example.emotions[0]].append(row)
+            speakers.setdefault(str(example.speaker), defaultdict(list))[example.emotions[0]].append(index)
+        self.heard = heard
         self.corpora = [list(speakers.values()) for speakers in corpora.values()]
         sizes = [sum(len(rows) for s in speakers for rows in s.values()) for speakers in self.corpora]
-        self.weights = np.sqrt(sizes) / np.sqrt(sizes).sum()
+        self.weights = corpus_weights(sizes)
 
-    def call(self, count: int) -> list[Heard]:
+    def call(self, rng: np.random.Generator, count: int) -> CallRow:
         """Draw `count` clips of one speaker in random order, with replacement."""
-        speakers = self.corpora[self.rng.choice(len(self.corpora), p=self.weights)]
-        by_emotion = speakers[self.rng.integers(len(speakers))]
+        speakers = self.corpora[rng.choice(len(self.corpora), p=self.weights)]
+        by_emotion = speakers[rng.integers(len(speakers))]
         emotions = list(by_emotion)
         # From an even mix to a quarter of calls in one emotion throughout: who is angry from the first
         # word to the last must not become "normal" against himself.
-        mix = self.rng.dirichlet(np.full(len(emotions), self.rng.choice([0.01, 0.3, 1.0, 3.0])))
-        chosen: list[Heard] = []
-        for emotion in self.rng.choice(len(emotions), count, p=mix):
+        mix = rng.dirichlet(np.full(len(emotions), rng.choice([0.01, 0.3, 1.0, 3.0])))
+        chosen: list[int] = []
+        for emotion in rng.choice(len(emotions), count, p=mix):
             pool = by_emotion[emotions[emotion]]
-            chosen.append(pool[self.rng.integers(len(pool))])
-        return chosen
-
-    def batch(self, calls: int, count: int) -> CallBatch:
-        """Draw `calls` calls of `count` clips; each call has one line, one speed and one gain."""
-        rows, pooled, functionals = [], [], []
-        for _ in range(calls):
-            line, gain = int(self.rng.random() < PHONE_SHARE), self.rng.normal(0, 1.2)
-            chosen = self.call(count)
-            speed = self.rng.integers(chosen[0].pooled.shape[1])
-            for row in chosen:
-                pooled.append(row.pooled[line, speed])
-                level = gain + self.rng.normal(0, 0.1)
-                functionals.append(row.functionals[line, speed] + self.gain * level)
-            rows += chosen
-        before = torch.block_diag(*[torch.ones(count, count).tril(-1)] * calls).bool()
-        return call_batch(rows, pooled, functionals, before)
-
-    def mixed(self, batch: CallBatch) -> CallBatch:
-        """Mix each clip with a fainter other one, and their labels alike (mixup, Zhang 2018)."""
-        mix = mixer(self.rng, len(batch.pooled))
-        fields = ("pooled", "functionals", "emotion", "intensity")
-        return dataclasses.replace(batch, **{name: mix(getattr(batch, name)) for name in fields})
+            chosen.append(pool[rng.integers(len(pool))])
+        neutral = by_emotion.get("neutral", [])
+        if len(neutral) > 2 and rng.random() < REFERENCE_SHARE:
+            chosen[:2] = [neutral[i] for i in rng.permutation(len(neutral))[:2]]
+        gain = rng.normal(0, 1.2)
+        return CallRow(
+            clips=tuple(chosen),
+            phone=bool(rng.random() < PHONE_SHARE),
+            speed=int(rng.integers(self.heard[chosen[0]].pooled.shape[1])),
+            levels=tuple(float(gain + rng.normal(0, 0.1)) for _ in chosen),
+        )
 
 
 def call_batch(
@@ -157,25 +152,103 @@ def call_batch(
         pooled=torch.stack(list(pooled)),
         functionals=torch.stack(list(functionals)),
         before=before,
-        emotion=emotion_targets([row.clip for row in rows]),
+        emotion=torch.stack([row.emotion for row in rows]),
         intensity=torch.tensor([intensity_target(row.clip) for row in rows]),
+        speakers=[str(row.clip.example.speaker) for row in rows],
     )
 
 
-def view_loss(branch: AudioBranch, batch: CallBatch) -> Tensor:
-    """Average the loss of each clip heard against its history and heard as a first turn.
+class ViewTask(nn.Module):
+    """All of an audio branch but its encoder, with its losses."""
 
-    Each half of the view answers for itself: trained as one, the half that fits the training speakers
-    better would be trusted more than it deserves with others.
-    """
-    features = batch.features(branch)
-    losses = []
-    for history in (sums_before(features.vectors, batch.before), no_history(features.vectors)):
-        view = branch.view(features, *history)
-        for half in (branch.frames_only(view), branch.functionals_only(view)):
-            losses.append(F.cross_entropy(branch.emotion_head(half), batch.emotion, label_smoothing=0.1))
-            losses.append(intensity_loss(branch.intensity_head(half).squeeze(1), batch.intensity))
-    return torch.stack(losses).sum() / 2
+    def __init__(self, branch: AudioBranch) -> None:
+        super().__init__()
+        self.branch = branch
+
+    def forward(self, batch: CallBatch) -> dict[str, Tensor]:
+        """Average the loss of each clip heard against its history and heard as a first turn.
+
+        Each half of the view answers for itself: trained as one, the half that fits the training speakers
+        better would be trusted more than it deserves with others.
+        """
+        branch, features = self.branch, batch.features(self.branch)
+        emotion, intensity = [], []
+        for history in (sums_before(features.vectors, batch.before), no_history(features.vectors)):
+            view = branch.view(features, *history)
+            for half in (branch.frames_only(view), branch.functionals_only(view)):
+                logits = branch.emotion_head(half)
+                emotion.append(F.cross_entropy(logits, batch.emotion, label_smoothing=0.1))
+                intensity.append(intensity_loss(branch.intensity_head(half).squeeze(1), batch.intensity))
+        return {"emotion": torch.stack(emotion).sum() / 2, "intensity": torch.stack(intensity).sum() / 2}
+
+
+class ViewStage:
+    """Made calls of 4, 8 or 16 clips on what the trained encoder made of them."""
+
+    name = "views"
+
+    def __init__(self, branch: AudioBranch, clips: Sequence[Clip]) -> None:
+        fit_functionals(branch, [c for c in clips if c.example.split == "train"])
+        self.heard = hear(branch, [c for c in clips if c.example.split == "train"])
+        self.held_out = hear(branch, [c for c in clips if c.example.split == "validation"])
+        self.size, self.sampler = len(self.heard), CallSampler(self.heard)
+        self.gain = gain_response(branch)
+        self.task = ViewTask(branch)
+
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """Return all parameters but those of the encoder and its pooling."""
+        branch = self.task.branch
+        frozen = {*branch.encoder.parameters(), *branch.pool.parameters()}
+        return [{"params": [p for p in branch.parameters() if p not in frozen], "lr": learning_rate}]
+
+    def draw(self, step: int, rng: np.random.Generator, size: int) -> Rows:
+        """Draw calls of `size` clips in all; those of every other step are mixed."""
+        count = (4, 8, 16)[step % 3]
+        rows = [self.sampler.call(rng, count) for _ in range(max(1, size // count))]
+        if step % 2 == 0:
+            return rows
+        share, others = mix_share(rng), [self.sampler.call(rng, count) for _ in rows]
+        return [dataclasses.replace(r, other=o, share=share) for r, o in zip(rows, others, strict=True)]
+
+    def collate(self, rows: Rows) -> CallBatch:
+        """Return the clips of some calls of one length."""
+        batch = self._batch(rows)
+        if all(row.other is None for row in rows):
+            return batch
+        other = self._batch([row.other for row in rows])
+        share = torch.tensor([row.share for row in rows for _ in row.clips])
+        fields = ("pooled", "functionals", "emotion", "intensity")
+        mixed: dict[str, Any] = {n: mix_rows(getattr(batch, n), getattr(other, n), share) for n in fields}
+        return dataclasses.replace(batch, **mixed)
+
+    def _batch(self, rows: Rows) -> CallBatch:
+        chosen, pooled, functionals = [], [], []
+        for row in rows:
+            for index, level in zip(row.clips, row.levels, strict=True):
+                heard = self.heard[index]
+                chosen.append(heard)
+                # A mixture's other call may hold clips of fewer renderings.
+                speed = min(row.speed, heard.pooled.shape[1] - 1)
+                pooled.append(heard.pooled[int(row.phone), speed])
+                functionals.append(heard.functionals[int(row.phone), speed] + self.gain * level)
+        before = torch.block_diag(*[torch.ones(len(r.clips), len(r.clips)).tril(-1) for r in rows]).bool()
+        return call_batch(chosen, pooled, functionals, before)
+
+    def counts(self, batch: CallBatch) -> dict[str, int]:
+        """Return how many clips carry the label of each loss."""
+        return {"emotion": len(batch.emotion), "intensity": int((~batch.intensity.isnan()).sum())}
+
+    def describe(self, rows: Rows) -> str:
+        """Name the clips."""
+        return ", ".join(str(self.heard[row.clips[0]].clip.example.audio) for row in rows[:4])
+
+    def validate(self, task: nn.Module) -> dict[str, float]:
+        """Return UAR in percent on validation speakers, with and without a history and by telephone."""
+        assert isinstance(task, ViewTask)
+        if not self.held_out:
+            return {}
+        found = validation_uar(task.branch, self.held_out, 0)
+        return found | {"score": found["uar"]}
 
 
 def fit_functionals(branch: AudioBranch, clips: Sequence[Clip]) -> None:
@@ -186,34 +259,13 @@ def fit_functionals(branch: AudioBranch, clips: Sequence[Clip]) -> None:
 
 
 def train_views(
-    branch: AudioBranch, clips: Sequence[Clip], folder: Path, *, steps: int, seed: int = 0
+    branch: AudioBranch, clips: Sequence[Clip], folder: Path, config: LoopConfig, seed: int
 ) -> None:
-    """Train all of the branch but the encoder and its pooling, in place; log as it goes."""
-    torch.manual_seed(seed)
-    train = hear(branch, [c for c in clips if c.example.split == "train"])
-    held_out = hear(branch, [c for c in clips if c.example.split == "validation"])
-    frozen = {*branch.encoder.parameters(), *branch.pool.parameters()}
-    parameters = [p for p in branch.parameters() if p not in frozen]
-    optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.05)
-    schedule = warm_cosine(optimizer, steps)
-    average, sampler = copy.deepcopy(branch), CallSampler(train, seed)
-    log = MetricsLog(folder / "views.jsonl", steps)
-    for step in range(steps):
-        count = (4, 8, 16)[step % 3]
-        batch = sampler.batch(ROWS // count, count)
-        branch.train()
-        loss = view_loss(branch, sampler.mixed(batch) if step % 2 else batch)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        update_average(average, branch, 0.99, step)
-        log.step(loss=float(loss.detach()))
-        if (step + 1) % 500 == 0 or step + 1 == steps:
-            log.write(step=step + 1, **validation_uar(average, held_out, seed))
-    branch.load_state_dict(average.state_dict())
-    share = weigh_halves(branch, eval_batches(held_out, 1, seed))
-    log.write(frame_share=share, **validation_uar(branch, held_out, seed))
+    """Run the stage in place and weigh the halves on validation speakers."""
+    stage = ViewStage(branch, clips)
+    fit(stage, config, folder, seed=seed, about=[stage.size])
+    if stage.held_out:
+        weigh_halves(branch, eval_batches(stage.held_out, 1, seed))
 
 
 def weigh_halves(branch: AudioBranch, batches: Sequence[CallBatch]) -> float:

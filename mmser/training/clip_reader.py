@@ -1,0 +1,68 @@
+"""Reads the audio of labelled rows; the latest stay in memory."""
+
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+
+from mmser.audio import SAMPLING_RATE, open_recording
+from mmser.errors import MmserError
+from mmser.training.augmentation import Waveform
+
+KEPT_SECONDS = 3 * 3600.0  # of audio in memory: 700 MB
+
+
+class ClipReader:
+    """Mono waveforms at 16 kHz of the rows of a dataset with `mmser.data.FEATURES`.
+
+    Args:
+        dataset: map-style.
+        max_seconds: how much of a clip is read, in seconds.
+    """
+
+    def __init__(self, dataset: Dataset, max_seconds: float) -> None:
+        self.rows = dataset.select_columns(["id", "corpus", "audio", "start", "end", "channel"])
+        self.max_seconds = max_seconds
+        self._kept: OrderedDict[int, Waveform | None] = OrderedDict()
+        self._seconds = 0.0
+
+    def read(self, index: int) -> Waveform | None:
+        """Return the waveform of a row, None where it has no audio.
+
+        Raises:
+            MmserError: if the audio cannot be read or lasts no time; the row is named.
+        """
+        if index in self._kept:
+            self._kept.move_to_end(index)
+            return self._kept[index]
+        waveform = self._read(self.rows[index])
+        self._kept[index] = waveform
+        self._seconds += 0 if waveform is None else len(waveform) / SAMPLING_RATE
+        while self._seconds > KEPT_SECONDS:
+            _, old = self._kept.popitem(last=False)
+            self._seconds -= 0 if old is None else len(old) / SAMPLING_RATE
+        return waveform
+
+    def _read(self, row: dict[str, Any]) -> Waveform | None:
+        audio = row["audio"]
+        if audio is None:
+            return None
+        source = audio["bytes"] if audio["bytes"] is not None else audio["path"]
+        try:
+            with open_recording(source) as recording:
+                start = row["start"] or 0.0
+                end = min(row["end"] or recording.duration, recording.duration, start + self.max_seconds)
+                own = range(recording.num_channels) if row["channel"] is None else [row["channel"]]
+                channels = [recording.read(start, end, c) for c in own]
+        except MmserError as error:
+            raise MmserError(
+                f"the clip {row['corpus']}/{row['id']} cannot be used: {error}; take it out, or give "
+                "--skip-bad"
+            ) from error
+        waveform = np.mean(channels, 0).astype(np.float32)
+        if not len(waveform):
+            raise MmserError(
+                f"the clip {row['corpus']}/{row['id']} lasts no time; take it out, or give --skip-bad"
+            )
+        return waveform

@@ -1,0 +1,206 @@
+"""The rows that a training uses: read, their sound checked, agents withheld, their classes compared."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from accelerate import PartialState
+from accelerate.utils import gather_object
+from datasets import Dataset
+
+from mmser.data import CorpusEntry, check_audio, load_corpora, require_commercial
+from mmser.data.schema import SPLITS
+from mmser.errors import MmserError
+from mmser.labels import EMOTIONS
+from mmser.training.checkpoint import digest
+from mmser.training.config import TrainingConfig
+from mmser.training.log import say, track
+
+CHECKED = "sound_checked.json"
+Bad = tuple[str, str, str]  # corpus, id, reason
+
+
+def load_rows(config: TrainingConfig, data: Path, work: Path, *, skip_bad: bool) -> Dataset:
+    """Read the corpora of a configuration; map-style, since training asks for any row at any time.
+
+    Args:
+        config: whose `data` is read.
+        data: folder that paths are under.
+        work: keeps which clips were sound, so that they are decoded for this once.
+        skip_bad: leave out rows whose clip cannot be used, instead of refusing them.
+
+    Raises:
+        MmserError: if a corpus cannot be read, a clip cannot be used, no row trains, or validation or test
+            hold a class that is never trained.
+    """
+    if config.commercial_only:
+        require_commercial([entry.corpus for entry in config.data])
+    dataset = load_corpora(config.data, data)
+    assert isinstance(dataset, Dataset)
+    dataset = _sound(_withhold_agents(dataset, config.data), work, skip_bad)
+    require_rows(dataset)
+    return dataset
+
+
+def rows_digest(dataset: Dataset) -> str:
+    """Return a short hash of all that training sees of the rows but the sound itself."""
+    names = [name for name in dataset.column_names if name != "audio"]
+    columns = dataset.select_columns(names)[:]
+    return digest([columns, [(audio or {}).get("path") for audio in dataset["audio"]]])
+
+
+def count_splits(dataset: Dataset) -> dict[str, int]:
+    """Return the rows of each split; "none" counts those that are in none."""
+    counts = Counter(str(split or "none") for split in dataset["split"])
+    return {split: counts[split] for split in (*SPLITS, "none") if counts[split]}
+
+
+def _sound(dataset: Dataset, work: Path, skip_bad: bool) -> Dataset:
+    path = work / CHECKED
+    columns = dataset.select_columns(["corpus", "id", "start", "end"])[:]
+    key = digest([columns, [_file(audio) for audio in dataset["audio"]]])
+    known = _read(path) if path.exists() else {}
+    if known.get("data") == key:
+        bad = [(corpus, name, reason) for corpus, name, reason in known["bad"]]
+    else:
+        bad = check_rows(dataset)
+        if PartialState().is_main_process:
+            _write(path, {"data": key, "bad": bad})
+    if not bad:
+        return dataset
+    shown = "; ".join(f"{corpus}/{name}: {reason}" for corpus, name, reason in bad[:3])
+    heard = sum(audio is not None for audio in dataset["audio"])
+    counted = f"{len(bad)} of {heard} clip{'s' if heard > 1 else ''}"
+    more = f" and {len(bad) - 3} more, named in {path}" if len(bad) > 3 else ""
+    if not skip_bad:
+        raise MmserError(
+            f"{counted} cannot be used: {shown}{more}; mend or remove them, or leave them out with --skip-bad"
+        )
+    say(f"left out {counted} that cannot be used: {shown}{more}")
+    return leave_out(dataset, {(corpus, name) for corpus, name, _ in bad})
+
+
+def check_rows(dataset: Dataset) -> list[Bad]:
+    """Decode every clip, each process its share, and return which cannot be used and why."""
+    state = PartialState()
+    dataset = dataset.select([i for i, audio in enumerate(dataset["audio"]) if audio is not None])
+    size = len(dataset)
+    first, last = (size * (state.process_index + more) // state.num_processes for more in (0, 1))
+    found: list[Bad] = []
+    with track(last - first, "checking clips") as advance:
+        part = dataset.select(range(first, last))
+        for corpus in sorted(set(part["corpus"])):  # an id is unique within its corpus
+            own = part.filter(lambda name, corpus=corpus: name == corpus, input_columns="corpus")
+            found += [(corpus, name, why) for name, why in check_audio(own, progress=lambda _: advance())]
+    return list(gather_object(found))
+
+
+def leave_out(dataset: Dataset, names: set[tuple[str, str]]) -> Dataset:
+    """Return the rows without some, by corpus and id.
+
+    What a speaker's next turn in the dialogue changed from is gone with them: its change is not known.
+    """
+    kept = []
+    gone: set[tuple[str | None, str | None]] = set()  # dialogue and speaker whose previous turn was taken out
+    rows = dataset.select_columns(["corpus", "id", "dialogue_id", "speaker", "turn_index", "change"])
+    table = list(rows)
+    change = [row["change"] for row in table]
+    for i in sorted(range(len(table)), key=lambda i: table[i]["turn_index"] or 0):
+        row = table[i]
+        talk = (row["dialogue_id"], row["speaker"])
+        if (row["corpus"], row["id"]) in names:
+            gone.add(talk)
+            continue
+        if row["dialogue_id"] is not None and talk in gone:
+            change[i] = None
+            gone.discard(talk)
+        kept.append(i)
+    features = dataset.features
+    dataset = dataset.remove_columns("change").add_column("change", change, feature=features["change"])
+    return dataset.select(sorted(kept)).cast(features) if kept else dataset.select([])
+
+
+def _withhold_agents(dataset: Dataset, entries: Sequence[CorpusEntry]) -> Dataset:
+    """Leave agents' turns their words alone, as in use, but on calls that state a reason."""
+    allowed = {entry.name or entry.corpus for entry in entries if entry.agent_reason is not None}
+    agents = [
+        role == "agent" and corpus not in allowed
+        for role, corpus in zip(dataset["role"], dataset["corpus"], strict=True)
+    ]
+    if not any(agents):
+        return dataset
+
+    def withheld(row: dict[str, Any], index: int) -> dict[str, Any]:
+        nothing: dict[str, Any] = dict.fromkeys(("audio", "emotion", "intensity", "change", "valence"))
+        return nothing if agents[index] else {}
+
+    before = dataset
+    dataset = dataset.map(withheld, with_indices=True, features=dataset.features, load_from_cache_file=False)
+    told = sum(agent and row["audio"] is not None for agent, row in zip(agents, before, strict=True))
+    if told:
+        say(f"{told} turns of agents take part as words alone: their sound and labels are withheld")
+    return dataset.filter(
+        lambda text, audio: text is not None or audio is not None, input_columns=["text", "audio"]
+    )
+
+
+def require_rows(dataset: Dataset) -> None:
+    """Refuse data that nothing, or not enough, can be learned from; tell which classes are missing.
+
+    Raises:
+        MmserError: if no labelled row trains, or validation or test hold a class that no training row has.
+    """
+    counts = count_splits(dataset)
+    if not counts.get("train"):
+        shown = ", ".join(f"{split} {count}" for split, count in counts.items())
+        raise MmserError(
+            f"no row of the data is marked for training (rows by split: {shown}); fill the column split, or "
+            "name validation and test speakers under `splits`"
+        )
+    classes: dict[str, set[str]] = {"train": set(), "validation": set(), "test": set()}
+    for split, emotions in zip(dataset["split"], dataset["emotion"], strict=True):
+        classes.get(split, set()).update(emotions or ())
+    strange = sorted(set().union(*classes.values()) - set(EMOTIONS))
+    if strange:
+        raise MmserError(
+            f"the data hold the emotion {strange[0]!r}, which the model does not tell; it tells "
+            f"{', '.join(EMOTIONS)}: map it, or leave its rows out"
+        )
+    for split in ("validation", "test"):
+        unseen = sorted(classes[split] - classes["train"])
+        if unseen:
+            raise MmserError(
+                f"the {split} rows hold {', '.join(unseen)}, of which training has no example; move speakers "
+                "between the splits, or leave these rows out"
+            )
+    missing = [emotion for emotion in EMOTIONS if emotion not in classes["train"]]
+    if missing and classes["train"]:
+        say(f"no training row is labelled {', '.join(missing)}: the model will hardly ever answer so")
+
+
+def _file(audio: dict[str, Any] | None) -> list[Any]:
+    """Return what tells whether a row's file is the one that was checked."""
+    path = (audio or {}).get("path")
+    if not path or not Path(path).is_file():
+        return [path]
+    status = Path(path).stat()
+    return [path, status.st_size, status.st_mtime_ns]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}  # a note to save time; without it the clips are checked again
+    return found if isinstance(found, dict) else {}
+
+
+def _write(path: Path, values: dict[str, Any]) -> None:
+    try:
+        path.write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")
+    except OSError as error:
+        raise MmserError(
+            f"{path} cannot be written ({error.strerror}); make room, or give another --work"
+        ) from error

@@ -1,0 +1,209 @@
+"""One training from a configuration: data, guard, model, stages, calibration, the saved model."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from datasets import Dataset, disable_progress_bars
+from transformers.utils import logging as transformers_logging
+
+from mmser.data import LICENCES, examples_of, joint_licence, require_commercial
+from mmser.data.audit import require_disjoint
+from mmser.errors import MmserError, UsageError
+from mmser.model import MmserModel, MmserProcessor
+from mmser.training.config import STAGES, TrainingConfig
+from mmser.training.joint_stage import JointStage
+from mmser.training.log import CONSOLE, say
+from mmser.training.loop import fit
+from mmser.training.rows import count_splits, load_rows, rows_digest
+from mmser.training.staged import round_text_weights, train_stages
+from mmser.training.start import merge_adapters, prepare, start_model
+from mmser.training.work import begin, forget, make_folder
+
+HALF = ("text_encoder.", "audio.voice.")  # stored as float16
+PATIENT = timedelta(hours=6)  # how long processes wait for one that prepares data for all
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What a training left."""
+
+    model: Path
+    mark: str | None  # what must stand beside every number of it: overlapping speakers and the like
+    license: str
+    rows: dict[str, int] = field(default_factory=dict)  # by split
+
+
+def train(
+    config: TrainingConfig,
+    data: Path,
+    work: Path,
+    target: Path,
+    *,
+    restart: bool = False,
+    allow_overlap: bool = False,
+    skip_bad: bool = False,
+    quiet: bool = False,
+) -> Trained:
+    """Train, and write the model to `target`.
+
+    The data must be map-style and their files stay where they are until the end: any row is read at any
+    step, so that steps can be drawn at random, shared by processes and repeated after an interruption.
+    A stream from the Hub is read whole into a dataset first; what does not fit on the disk cannot be trained
+    on. Beside it the disk needs room for two checkpoints a stage, each about four times the weights.
+
+    Args:
+        config: what to train on what.
+        data: folder that the paths of the configuration's corpora are under.
+        work: for checkpoints and metrics; a run with the same configuration goes on from there.
+        target: folder for the finished model.
+        restart: forget the checkpoints in `work`.
+        allow_overlap: train on splits that share speakers or dialogues; the result carries the mark.
+        skip_bad: leave out clips that cannot be read, counted and named, instead of refusing them.
+        quiet: say nothing on the way.
+
+    Raises:
+        MmserError: if the data leak between splits, a clip is broken, a loss is not finite, or something
+            cannot be read or written.
+    """
+    if not stage_names(config):
+        raise UsageError(f"the configuration trains nothing; give one of {', '.join(STAGES)}")
+    state = _start_processes(config, quiet)
+    for folder, option in ((work, "--work"), (target, "--output")):
+        make_folder(folder, option)
+    if restart and state.is_main_process:
+        forget(work, STAGES)
+    state.wait_for_everyone()
+    dataset = load_rows(config, data, work, skip_bad=skip_bad)
+    mark = require_disjoint(dataset, allow_overlap=allow_overlap)
+    _require_validation(config, dataset)
+    if state.is_main_process:
+        begin(work, _plan(config, dataset), STAGES)
+    state.wait_for_everyone()
+    model, processor = start_model(config.model, config.seed)
+    licence = _licence(config, model, dataset)
+    model.config.weights_license, model.config.training_mark = licence, mark or ""
+    prepare(model, config.model)
+    if _is_staged(config):
+        train_stages(model, processor, list(examples_of(dataset)), config, work)
+    if config.joint is not None:
+        _train_joint(model, processor, dataset, config, work)
+    if state.is_main_process:
+        save_model(model.eval().cpu(), processor, target)
+    state.wait_for_everyone()
+    return Trained(model=target, mark=mark, license=licence, rows=count_splits(dataset))
+
+
+def _start_processes(config: TrainingConfig, quiet: bool) -> PartialState:
+    # The stages but "joint" work on small cached encodings, which lie in the CPU's memory.
+    cpu = _is_staged(config) or not torch.cuda.is_available()
+    state = PartialState(cpu=cpu, timeout=PATIENT) if "RANK" in os.environ else PartialState(cpu=cpu)
+    CONSOLE.quiet = quiet or not state.is_main_process
+    # What libraries show of their own steps says nothing of the training.
+    disable_progress_bars()
+    transformers_logging.disable_progress_bar()
+    return state
+
+
+def _is_staged(config: TrainingConfig) -> bool:
+    return any(name != "joint" for name in stage_names(config))
+
+
+def _plan(config: TrainingConfig, dataset: Dataset) -> dict[str, Any]:
+    """Return what decides how a training goes; what it is called and where it is written do not."""
+    about = config.model_dump(mode="json", include={"seed", "model", *STAGES})
+    return about | {"data": {"rows": rows_digest(dataset), "shares": config.shares()}}
+
+
+def _train_joint(
+    model: MmserModel, processor: MmserProcessor, dataset: Dataset, config: TrainingConfig, work: Path
+) -> None:
+    assert config.joint is not None
+    new = config.model.start_from is None and not _is_staged(config)
+    stage = JointStage(model, processor, dataset, config.joint, config.shares(), fit_functionals=new)
+    fit(stage, config.joint, work, seed=config.seed, about=config.model.model_dump(mode="json"))
+    merge_adapters(model)
+    round_text_weights(model)
+    if stage.examples["validation"]:
+        stage.calibrate()
+    else:
+        say("there are no validation rows: the model's probabilities are not calibrated")
+
+
+def _require_validation(config: TrainingConfig, dataset: Dataset) -> None:
+    if count_splits(dataset).get("validation"):
+        return
+    for name in stage_names(config):
+        stage = getattr(config, name)
+        wanted = [option for option in ("patience", "keep_best") if getattr(stage, option)]
+        if wanted or name == "fusion":
+            why = f"{name}.{wanted[0]}" if wanted else "the stage fusion"
+            raise MmserError(
+                f"{why} needs validation rows, and the data have none; name validation speakers under "
+                "`splits`, or fill the column split"
+            )
+
+
+def _licence(config: TrainingConfig, model: MmserModel, dataset: Dataset) -> str:
+    """Return the licence of the weights: what the configuration says, or the terms of all they come from.
+
+    Raises:
+        UsageError: if commercial use is wanted and one of them forbids it.
+    """
+    names = sorted(set(dataset["corpus"]))
+    before = model.config.weights_license if config.model.start_from is not None else ""
+    if config.commercial_only:
+        require_commercial(names)
+        open_terms = {licence.name for licence in LICENCES.values() if licence.commercial}
+        closed = [terms for terms in before.split(" AND ") if terms and terms not in open_terms]
+        if closed:
+            raise UsageError(
+                f"commercial_only is set, and the model in model.start_from is under {', '.join(closed)}; "
+                "start from encoders, or from a model that allows commercial use"
+            )
+    if config.license:
+        return config.license
+    parts = [*before.split(" AND "), *joint_licence(names).split(" AND ")]
+    return " AND ".join(dict.fromkeys(part for part in parts if part))
+
+
+def save_model(model: MmserModel, processor: MmserProcessor, target: Path) -> None:
+    """Write the model with its text encoder stored as float16; every loader computes in float32.
+
+    What stood in the folder before stays until all files are written.
+
+    Raises:
+        MmserError: if it cannot be written.
+    """
+    state: dict[str, Any] = {
+        name: value.half() if name.startswith(HALF) else value for name, value in model.state_dict().items()
+    }
+    half_done = target.parent / f".{target.name}.{os.getpid()}.tmp"
+    try:
+        model.save_pretrained(half_done, state_dict=state)
+        processor.save_pretrained(half_done)
+        # transformers writes the weights readable by their owner alone.
+        (half_done / "model.safetensors").chmod(0o644)
+        target.mkdir(parents=True, exist_ok=True)
+        for path in sorted(half_done.iterdir()):
+            path.replace(target / path.name)
+    # safetensors and tokenizers tell of a full disk each in a class of their own.
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")[:100]
+        raise MmserError(
+            f"the model could not be written to {target} ({reason}); the work folder keeps the trained "
+            "stages: make room and run the same command again"
+        ) from error
+    finally:
+        shutil.rmtree(half_done, ignore_errors=True)
+
+
+def stage_names(config: TrainingConfig) -> Sequence[str]:
+    """Return the stages that a configuration runs, in order."""
+    return [stage for stage in STAGES if getattr(config, stage)]

@@ -1,0 +1,240 @@
+"""Training in stages on cached encodings: text encoder, frame encoder, views, fusion; then calibration.
+
+Each stage leaves a checkpoint and is passed over where that is complete.
+"""
+
+import copy
+import dataclasses
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import PartialState
+
+from mmser.data import Example, to_dataset
+from mmser.errors import MmserError, UsageError
+from mmser.labels import EMOTIONS
+from mmser.model import MmserModel, MmserProcessor
+from mmser.training.acoustic_cache import SPEEDS, Clip, cache_acoustics
+from mmser.training.calibration import calibrate
+from mmser.training.checkpoint import digest, load_checkpoint, save_atomically, tensor_digest
+from mmser.training.config import TrainingConfig
+from mmser.training.encodings import Sound, Words, encode_sounds, encode_texts
+from mmser.training.frame_stage import FrameStage
+from mmser.training.fusion_stage import FusionData, FusionStage, start_from_late_fusion
+from mmser.training.joint_stage import JointStage
+from mmser.training.loop import fit
+from mmser.training.pairs import Dialogues, PairSampler, meld_dialogues, one_hot
+from mmser.training.targets import NEUTRAL_INTENSITY
+from mmser.training.text_stage import SHARED, TextStage
+from mmser.training.view_stage import train_views
+
+TEXTS_FOR_PAIRS = 12_000  # single-label comments that fusion is trained with
+CORRUPTED = 0.3  # share of them whose words are swapped, as a recogniser would
+
+
+def train_stages(
+    model: MmserModel,
+    processor: MmserProcessor,
+    examples: Sequence[Example],
+    config: TrainingConfig,
+    folder: Path,
+) -> None:
+    """Run the stages that the configuration names, in place.
+
+    Raises:
+        MmserError: if the data lack what a stage is trained on.
+    """
+    speech = [e for e in examples if e.audio is not None and e.emotions and e.split]
+    texts = [e for e in examples if e.text and e.sentence is None and e.split]
+    require_material(config, speech, texts)
+    state = PartialState()
+    if config.text is not None:
+        stage = TextStage(texts, model.text_encoder, copy.deepcopy(processor.tokenizer), config.seed)
+        fit(stage, config.text, folder, seed=config.seed, about=[stage.size, stage.task.corpora])
+        model.text_head.load_state_dict(stage.task.heads[SHARED].state_dict())
+    if config.dialogues is not None:
+        _train_dialogues(model, processor, texts, config, folder)
+    clips: list[Clip] = []
+    if config.frames or config.views or config.fusion:
+        with state.main_process_first():  # the others read what it kept
+            clips = cache_acoustics(speech, folder / "acoustics.pt", model.audio, config.seed)
+    if config.frames is not None:
+        frames = FrameStage(model.audio, clips)
+        fit(frames, config.frames, folder, seed=config.seed, about=[frames.size])
+    if config.views is not None:
+        train_views(model.audio, clips, folder, config.views, config.seed)
+    if config.fusion is not None:
+        round_text_weights(model)
+        fuse(model, processor, clips, texts, folder, config)
+
+
+def _train_dialogues(
+    model: MmserModel,
+    processor: MmserProcessor,
+    texts: Sequence[Example],
+    config: TrainingConfig,
+    folder: Path,
+) -> None:
+    """Train what reads words in dialogue, text encoder included; the sound's branch rests."""
+    assert config.dialogues is not None
+    words = [dataclasses.replace(t, audio=None) for t in texts]
+    model.audio.requires_grad_(False)
+    names = {t.corpus for t in words}
+    shares = {name: share for name, share in config.shares().items() if name in names}
+    stage = JointStage(
+        model, processor, to_dataset(words), config.dialogues, shares, fit_functionals=False, name="dialogues"
+    )
+    fit(stage, config.dialogues, folder, seed=config.seed, about=[stage.size])
+    model.audio.requires_grad_(True)
+
+
+def require_material(config: TrainingConfig, speech: Sequence[Example], texts: Sequence[Example]) -> None:
+    """Refuse data that lack what a stage is trained on.
+
+    Raises:
+        UsageError: if the model's plan belongs to the stage "joint".
+        MmserError: if rows are missing; the stage and what it needs are named.
+    """
+    plan = config.model
+    if plan.lora is not None or (plan.audio_encoder != "cnn" and plan.start_from is None):
+        option = "model.lora" if plan.lora is not None else "model.audio_encoder"
+        raise UsageError(f"{option} belongs to the stage joint; take it out, or the other stages")
+    trained = [e for e in speech if e.split == "train"]
+    if config.text is not None and not any(t.split == "train" for t in texts):
+        raise MmserError("the stage text needs training rows with text of their own, and the data have none")
+    if (config.frames or config.views or config.fusion) and not trained:
+        raise MmserError(
+            "the stages frames, views and fusion need labelled training clips; the data have none"
+        )
+    for split in ("train", "validation") if config.fusion is not None else ():
+        said = [t for t in texts if t.split == split]
+        single = {t.emotions[0] for t in said if len(t.emotions) == 1}
+        lacking = [emotion for emotion in EMOTIONS if emotion not in single]
+        if lacking or not any(e.split == split for e in speech):
+            what = f"texts labelled {', '.join(lacking)} alone" if lacking else "labelled clips"
+            raise MmserError(
+                f"the stage fusion makes pairs of clips and texts, and the {split} rows have no {what}"
+            )
+
+
+def round_text_weights(model: MmserModel) -> None:
+    """Round the text encoder to what float16 holds, so that training, storing and loading agree."""
+    with torch.no_grad():
+        for parameter in model.text_encoder.parameters():
+            parameter.copy_(parameter.half().float())
+
+
+def fuse(
+    model: MmserModel,
+    processor: MmserProcessor,
+    clips: Sequence[Clip],
+    texts: Sequence[Example],
+    folder: Path,
+    config: TrainingConfig,
+) -> None:
+    """Train fusion, context and change on cached encodings, then calibrate; `model` changes in place."""
+    assert config.fusion is not None
+    train = [c for c in clips if c.example.split == "train"]
+    held_out = [c for c in clips if c.example.split == "validation"]
+    sounds = [s for p in (False, True) for s in encode_sounds(model, train, phone=p)]
+    sounds += encode_sounds(model, train, phone=False, speed=SPEEDS[1])
+    checks = encode_sounds(model, held_out, phone=False)
+    with PartialState().main_process_first():
+        words = _words_of_splits(model, processor, texts, folder, config.seed)
+    data = {
+        split: FusionData(
+            PairSampler(
+                part, words[split], config.fusion.pairs, agent_turns=0.4 if split == "train" else 0.0
+            ),
+            meld_dialogues(words[split]),
+            [w for w in words[split] if w.example.dialogue_id is None],
+        )
+        for split, part in (("train", sounds), ("validation", checks))
+    }
+    late = start_from_late_fusion(model, keep_context=config.dialogues is not None)
+    stage = FusionStage(late, data["train"], data["validation"], config.fusion)
+    fit(stage, config.fusion, folder, seed=config.seed, about=[stage.size])
+    model.requires_grad_(True).eval()
+    alone = sound_dialogues(checks, 10, config.seed)
+    calibrate(model, list(stage.checks.values()), alone)
+
+
+def _words_of_splits(
+    model: MmserModel, processor: MmserProcessor, texts: Sequence[Example], folder: Path, seed: int
+) -> dict[str, list[Words]]:
+    return {split: _words(model, processor, texts, split, folder, seed) for split in ("train", "validation")}
+
+
+def _words(
+    model: MmserModel,
+    processor: MmserProcessor,
+    texts: Sequence[Example],
+    split: str,
+    folder: Path,
+    seed: int,
+) -> list[Words]:
+    """Encode dialogues and single-label comments, or read what an earlier run made of the same."""
+    chosen = [t for t in texts if t.split == split]
+    spoken = [t for t in chosen if t.dialogue_id is not None]
+    comments = [t for t in chosen if t.dialogue_id is None and len(t.emotions) == 1]
+    rng = np.random.default_rng((seed, len(comments)))
+    keep = sorted(rng.permutation(len(comments))[:TEXTS_FOR_PAIRS])
+    corrupted = CORRUPTED if split == "train" else 0.0
+    found = cached_texts(model, processor, spoken, folder / f"dialogues_{split}.pt", 0.0, seed)
+    some = [comments[i] for i in keep]
+    return found + cached_texts(model, processor, some, folder / f"comments_{split}.pt", corrupted, seed)
+
+
+def cached_texts(
+    model: MmserModel,
+    processor: MmserProcessor,
+    examples: Sequence[Example],
+    path: Path,
+    corrupted: float,
+    seed: int,
+) -> list[Words]:
+    """Encode texts, or read what an earlier run made of the same texts with the same encoder."""
+    about = [[str(e.text) for e in examples], tensor_digest(model.text_encoder.state_dict()), corrupted, seed]
+    key = digest(about)
+    if path.exists():
+        stored = load_checkpoint(path)
+        if stored["key"] == key:
+            pairs = zip(examples, stored["tokens"], stored["weight"], strict=True)
+            return [Words(e, tokens, weight) for e, tokens, weight in pairs]
+    words = encode_texts(model, processor, examples, corrupted=corrupted, seed=seed)
+    save_atomically(
+        {"key": key, "tokens": [w.tokens for w in words], "weight": [w.weight for w in words]}, path
+    )
+    return words
+
+
+def sound_dialogues(sounds: Sequence[Sound], size: int, seed: int) -> Dialogues:
+    """Put every clip once into calls of one speaker in random order, without words."""
+    rng = np.random.default_rng(seed)
+    speakers: dict[str, list[Sound]] = defaultdict(list)
+    for sound in sounds:
+        speakers[str(sound.example.speaker)].append(sound)
+    rows, call = Dialogues(), 0
+    for own in speakers.values():
+        order = rng.permutation(len(own))
+        for start in range(0, len(own), size):
+            before = ""
+            for position, index in enumerate(order[start : start + size]):
+                emotion = own[index].example.emotions[0]
+                known = own[index].example.intensity
+                rows.sounds.append(own[index])
+                rows.words.append(None)
+                rows.keys.append((call, 0, 1))
+                rows.positions.append(position)
+                rows.emotion.append(one_hot(emotion))
+                weak = NEUTRAL_INTENSITY if emotion == "neutral" else float("nan")
+                rows.intensity.append(weak if known is None else known)
+                rows.change.append(float(before != emotion) if before else float("nan"))
+                rows.direction.append(-100)
+                rows.kinds.append("audio_only")
+                before = emotion
+            call += 1
+    return rows

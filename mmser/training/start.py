@@ -1,0 +1,188 @@
+"""The model that training starts from: encoders warm or new, frozen, partly frozen or with adapters."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoTokenizer
+
+from mmser.errors import MissingExtraError, MmserError, UsageError
+from mmser.loading import load_model
+from mmser.model import MmserConfig, MmserModel, MmserProcessor
+from mmser.model.voice_mmser import load_ge2e
+from mmser.training.config import LoraConfig, ModelPlan
+
+VOICE_SIZE, VOICE_LAYERS = 256, 3  # of the published GE2E weights
+
+
+def start_model(plan: ModelPlan, seed: int) -> tuple[MmserModel, MmserProcessor]:
+    """Build the model that a plan describes, and its processor.
+
+    Raises:
+        MmserError: if a checkpoint cannot be loaded, or the plan contradicts itself.
+    """
+    torch.manual_seed(seed)
+    if plan.start_from is not None:
+        source = None if plan.start_from == "default" else plan.start_from
+        model, processor, _ = load_model(source)
+        return _with_options(model, processor, plan.options)
+    if plan.text_encoder is None:
+        raise UsageError(
+            "the model has no text encoder: give model.text_encoder, a folder or Hub id of a BERT-family "
+            "model, or model.start_from, an mmser model"
+        )
+    audio = None if plan.audio_encoder == "cnn" else plan.audio_encoder
+    options = dict(plan.options)
+    if plan.voice_encoder is not None:
+        options |= {"voice_size": VOICE_SIZE, "voice_layers": VOICE_LAYERS}
+    try:
+        model = MmserModel.from_encoders(audio, plan.text_encoder, **options)
+        tokenizer = AutoTokenizer.from_pretrained(plan.text_encoder)
+    except (OSError, ValueError, TypeError, AttributeError, RuntimeError, AssertionError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        given = [f"text_encoder {plan.text_encoder}", f"audio_encoder {plan.audio_encoder}"]
+        given += [f"{name} {value}" for name, value in plan.options.items()]
+        raise MmserError(
+            f"the model cannot be started from {', '.join(given)}: {first.rstrip('.')}; give folders or Hub "
+            "ids of a BERT-family and a wav2vec2-family model"
+        ) from error
+    if plan.voice_encoder is not None:
+        _load_voice(model, plan.voice_encoder)
+    config = model.config
+    return model, MmserProcessor(tokenizer, config.sampling_rate, config.max_seconds, config.max_text_tokens)
+
+
+def _with_options(
+    model: MmserModel, processor: MmserProcessor, options: dict[str, Any]
+) -> tuple[MmserModel, MmserProcessor]:
+    """Build a trained model anew under other options, so that dropout and the like take effect.
+
+    Raises:
+        UsageError: if an option changes the shape of the weights.
+    """
+    if not options:
+        return model, processor
+    config = MmserConfig(**(model.config.to_dict() | options))
+    changed = MmserModel(config)
+    try:
+        changed.load_state_dict(model.state_dict())
+    except RuntimeError as error:
+        raise UsageError(
+            f"model.options ({', '.join(options)}) asks for weights of another shape than the model in "
+            "model.start_from has; leave such options out, or start from encoders"
+        ) from error
+    tokenizer: Any = processor.tokenizer
+    return changed, MmserProcessor(
+        tokenizer, config.sampling_rate, config.max_seconds, config.max_text_tokens
+    )
+
+
+def _load_voice(model: MmserModel, path: Path) -> None:
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+        assert model.audio.voice is not None
+        load_ge2e(model.audio.voice, stored.get("model_state", stored))
+    # What torch raises of other files has no common class.
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:80]
+        raise MmserError(
+            f"model.voice_encoder {path} holds no GE2E speaker encoder ({reason}); give the file "
+            "pretrained.pt of the package Resemblyzer"
+        ) from error
+
+
+def prepare(model: MmserModel, plan: ModelPlan) -> None:
+    """Freeze what the plan freezes and put adapters where it wants them."""
+    encoders = pretrained_encoders(model)
+    for name, depth in plan.freeze.items():
+        if name not in encoders:
+            raise UsageError(
+                f"model.freeze names {name!r}, but the {name} encoder here is not a pretrained one; leave "
+                "it out"
+            )
+        _freeze(encoders[name], depth)
+    if model.audio.voice is not None:
+        model.audio.voice.requires_grad_(False)
+    if plan.lora is not None:
+        add_adapters(model, plan.lora)
+
+
+def pretrained_encoders(model: MmserModel) -> dict[str, Any]:
+    """Return the transformers models inside, by modality."""
+    found = {"text": model.text_encoder}
+    if not model.audio.takes_log_mel:
+        found["audio"] = model.audio.encoder.model
+    return found
+
+
+def _freeze(encoder: nn.Module, depth: str | int) -> None:
+    if depth == "all":
+        encoder.requires_grad_(False)
+        return
+    layers = _layers(encoder)
+    if not 0 <= int(depth) <= len(layers):
+        raise UsageError(
+            f"model.freeze asks for {depth} layers, and the encoder has {len(layers)}; give a number up to "
+            'that, or "all"'
+        )
+    # What lies under the layers (embeddings, convolutions) rests with them.
+    for name, parameter in encoder.named_parameters():
+        if ".layers." not in f".{name}" and ".layer." not in f".{name}":
+            parameter.requires_grad_(int(depth) == 0)
+    for layer in layers[: int(depth)]:
+        layer.requires_grad_(False)
+
+
+def _layers(encoder: Any) -> list[nn.Module]:
+    """Return the transformer layers of a BERT-family or wav2vec2-family encoder."""
+    inner = encoder.encoder
+    return list(inner.layer if hasattr(inner, "layer") else inner.layers)
+
+
+def add_adapters(model: MmserModel, config: LoraConfig) -> None:
+    """Put low-rank adapters on the attention of pretrained encoders; their own weights are frozen.
+
+    Raises:
+        MissingExtraError: if peft is not installed.
+    """
+    if importlib.util.find_spec("peft") is None:
+        raise MissingExtraError("peft", "train", "training with adapters (model.lora)")
+    from peft import LoraConfig as PeftConfig
+    from peft import inject_adapter_in_model
+
+    encoders = pretrained_encoders(model)
+    for name in config.encoders:
+        if name in encoders:  # the CNN has none, and is trained whole
+            targets = _attention_names(encoders[name])
+            peft = PeftConfig(
+                r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, target_modules=targets
+            )
+            encoders[name].requires_grad_(False)
+            inject_adapter_in_model(peft, encoders[name])
+
+
+def _attention_names(encoder: nn.Module) -> list[str]:
+    """Return the last names of the query and value projections, "query" in BERT, "q_proj" in wav2vec2."""
+    names = {
+        name.rsplit(".", 1)[-1] for name, module in encoder.named_modules() if isinstance(module, nn.Linear)
+    }
+    found = [n for n in ("query", "value", "q_proj", "v_proj", "q_lin", "v_lin") if n in names]
+    if not found:
+        raise UsageError("model.lora: no attention projections were found in the encoder; leave its name out")
+    return found
+
+
+def merge_adapters(model: MmserModel) -> None:
+    """Add the adapters to the weights they sit on, so that the saved model is a plain one."""
+    if importlib.util.find_spec("peft") is None:
+        return
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for encoder in pretrained_encoders(model).values():
+        for name, module in list(encoder.named_modules()):
+            if isinstance(module, BaseTunerLayer):
+                module.merge()
+                parent, _, last = name.rpartition(".")
+                setattr(encoder.get_submodule(parent), last, module.get_base_layer())

@@ -1,0 +1,81 @@
+"""What the frozen encoders make of clips and texts, and the losses' temperatures."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from mmser.model.acoustics_mmser import NUM_FUNCTIONALS, Acoustics
+from mmser.training.acoustic_cache import SPEEDS, cache_acoustics, gain_response, read_clip, read_part
+from mmser.training.calibration import fit_temperature
+from mmser.training.encodings import corrupt
+from tests.model_fixtures import tiny_model
+from tests.training.made_clips import example
+
+
+def test_corrupted_words_are_the_doubtful_ones():
+    rng = np.random.default_rng(3)
+    pairs = [corrupt(["word"] * 50, ["other"], rng) for _ in range(20)]
+    heard, sure = [h for p in pairs for h in p[0]], [c for p in pairs for c in p[1]]
+    wrong = [c for h, c in zip(heard, sure, strict=True) if h == "other"]
+    right = [c for h, c in zip(heard, sure, strict=True) if h == "word"]
+    assert wrong and right
+    assert np.mean(wrong) < 0.4 < 0.7 < np.mean(right)
+
+
+def test_gain_moves_levels_and_nothing_else():
+    acoustics = Acoustics()
+    response = gain_response(tiny_model().audio)
+    wave = torch.randn(1, 16_000, generator=torch.Generator().manual_seed(5)) * 0.03
+    length = torch.tensor([16_000])
+    quiet = acoustics.functionals(wave, length, acoustics.log_mel(wave, length))
+    loud = acoustics.functionals(wave * math.e, length, acoustics.log_mel(wave * math.e, length))
+    assert 0 < (response != 0).sum() < NUM_FUNCTIONALS / 2
+    assert torch.allclose(loud - quiet, 2 * response[None], atol=0.05)
+
+
+def test_temperature_restores_a_scaled_distribution():
+    torch.manual_seed(0)
+    logits = torch.randn(4000, 7)
+    truth = torch.eye(7)[torch.multinomial(logits.softmax(-1), 1).squeeze(1)]
+    assert fit_temperature(logits * 3, truth) == pytest.approx(3, rel=0.1)
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """Two channels at 8 kHz: noise left, silence and then noise right."""
+    sound = np.random.default_rng(0).standard_normal((8000, 2)) * 0.1
+    sound[:4000, 1] = 0.0
+    soundfile.write(tmp_path / "call.wav", sound, 8000)
+    return tmp_path / "call.wav"
+
+
+def test_a_part_of_a_recording_is_what_is_read(recording: Path):
+    assert np.array_equal(read_part(example("anger", audio=recording)), read_clip(recording))
+    part = read_part(example("anger", audio=recording, start=0.5, end=0.75, channel=1))
+    assert len(part) == 4000 and np.abs(part).max() > 0.1
+    quiet = read_part(example("anger", audio=recording, end=0.25, channel=1))
+    assert len(quiet) == 4000 and np.abs(quiet).max() < 1e-3
+
+
+def test_acoustics_are_computed_once_and_anew_for_other_parts(recording: Path, tmp_path: Path):
+    branch = tiny_model().audio
+    rows = [
+        example("anger", audio=recording, start=0.5),
+        example("fear", split="validation", audio=recording),
+    ]
+    clips = cache_acoustics(rows, tmp_path / "cache.pt", branch)
+    assert [len(clip.clean) for clip in clips] == [len(SPEEDS), 1]
+    assert len(clips[0].rendering(speed=SPEEDS[0]).log_mel) > len(clips[0].rendering().log_mel)
+    assert not torch.equal(clips[0].rendering(phone=True).log_mel, clips[0].rendering().log_mel)
+    stamp = (tmp_path / "cache.pt").stat().st_mtime_ns
+    again = cache_acoustics(rows, tmp_path / "cache.pt", branch)
+    assert (tmp_path / "cache.pt").stat().st_mtime_ns == stamp
+    assert torch.equal(again[0].clean[2].log_mel, clips[0].clean[2].log_mel)
+    rows[0] = example("anger", audio=recording, start=0.25)
+    assert len(cache_acoustics(rows, tmp_path / "cache.pt", branch)[0].rendering().log_mel) > len(
+        clips[0].rendering().log_mel
+    )

@@ -158,7 +158,7 @@ def run(*arguments: object, processes: int = 1, **options: Any) -> subprocess.Co
         capture_output=True,
         text=True,
         env=environment(),
-        timeout=240,
+        timeout=900,  # on a machine that is busy with other work
         check=False,
         **options,
     )

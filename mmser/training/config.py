@@ -1,6 +1,5 @@
 """What a training configuration may say: strict YAML, every option with one home and one default."""
 
-import difflib
 import inspect
 import reprlib
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from mmser.data import CorpusEntry
 from mmser.errors import UsageError
 from mmser.model import MmserConfig
+from mmser.report.rule_text import nearest
 from mmser.training.fusion_stage import FusionConfig
 from mmser.training.joint_stage import JointConfig
 from mmser.training.loop import LoopConfig
@@ -64,8 +64,7 @@ class ModelPlan(BaseModel):
     def _known(cls, options: dict[str, Any]) -> dict[str, Any]:
         for name in options:
             if name not in OPTIONS:
-                close = difflib.get_close_matches(name, OPTIONS, n=1)
-                hint = f", did you mean {close[0]!r}?" if close else f"; they are {', '.join(OPTIONS)}"
+                hint = nearest(name, OPTIONS) or f"; they are {', '.join(OPTIONS)}"
                 raise ValueError(f"the model has no option {name!r}{hint}")
         return options
 
@@ -178,9 +177,9 @@ def _first_problem(error: ValidationError, model: type[BaseModel]) -> str:
     shown = ".".join(place)
     if first["type"] == "extra_forbidden":
         known = _known_keys(model, first["loc"][:-1])
-        close = difflib.get_close_matches(place[-1], known, n=1)
-        hint = f", did you mean {close[0]!r}?" if close else ""
-        return f"unknown key {shown!r}{hint}; the keys there are {', '.join(known)}"
+        return (
+            f"unknown key {shown!r}{nearest(place[-1], tuple(known))}; the keys there are {', '.join(known)}"
+        )
     if first["type"] == "missing":
         return f"the key {shown!r} is missing"
     message = first["msg"].removeprefix("Value error, ")

@@ -326,6 +326,7 @@ def _describe(name: str, folder: Path, config: Any) -> ModelInfo:
         languages=tuple(config.text_languages),
         calibration={task: float(value) for task, value in sorted(config.calibration.items())},
         abstain_below=float(config.abstain_below),
+        training_mark=config.training_mark,
     )
 
 

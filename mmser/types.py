@@ -332,6 +332,7 @@ class ModelInfo(Record):
     languages: tuple[str, ...]  # that the text encoder reads
     calibration: dict[str, float]  # temperature by task and modality pattern
     abstain_below: float  # calibrated confidence
+    training_mark: str = ""  # what must stand beside the model's numbers, such as overlapping speakers
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,16 @@
 """Measure the shipped model and the protocols' models; write the results and the card made from them.
 
     python scripts/measure.py --data FOLDER --voice PRETRAINED.PT [--rows shipped,spliced,ravdess,emodb]
+    python scripts/measure.py --data FOLDER --target MODEL --seed 1 --rows shipped,spliced
+    python scripts/measure.py --data FOLDER --target MODEL --validation FILE --rows shipped,spliced
     python scripts/measure.py --card-only
 
 Each part is written to mmser/assets/model/evaluation.json as soon as it is done and is passed over where it
 lies (the shipped model's where it is of the same weights), so that a run that was stopped goes on; --again
-measures the named rows anew. FOLDER holds corpora/ and text/; PRETRAINED.PT is the GE2E speaker encoder that
+measures the named rows anew. --seed keeps the rows of a model trained from another seed beside the shipped
+one's; --validation scores the validation split instead of the test split and writes to FILE: for choosing.
+
+FOLDER holds corpora/ and text/; PRETRAINED.PT is the GE2E speaker encoder that
 the protocols' models start from (see configs/default.yaml).
 """
 
@@ -14,15 +19,17 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
+from accelerate import PartialState
 
 from mmser.data import Example, examples_of, load_corpora
 from mmser.data.speech import emodb_examples, ravdess_examples
@@ -31,7 +38,7 @@ from mmser.model.audio_mmser import AudioBranch
 from mmser.model.voice_mmser import load_ge2e
 from mmser.report.writing import write_outputs
 from mmser.training.acoustic_cache import cache_acoustics
-from mmser.training.card import write_card
+from mmser.training.card import write_card, write_readme
 from mmser.training.card_pictures import draw_confusions, draw_curves
 from mmser.training.config import STAGES, read_config
 from mmser.training.loop import LoopConfig
@@ -39,9 +46,11 @@ from mmser.training.measurement import evaluate
 from mmser.training.protocols import EMODB_LABELS, RAVDESS_FOLDS, RAVDESS_LABELS, of_corpus, run_fold
 
 HOME = Path(__file__).resolve().parent.parent
+SHIPPED = HOME / "mmser" / "assets" / "model"
 ROWS = ("shipped", "spliced", "ravdess", "emodb")
 SEED = 0
-VIEWS = LoopConfig(steps=1200, batch_size=256, learning_rate=1e-3, weight_decay=0.05, average=0.99)
+_VIEWS = LoopConfig(batch_size=256, steps=1, learning_rate=1e-3, weight_decay=0.05, average=0.99)
+VIEWS = {corpus: _VIEWS.model_copy(update={"steps": n}) for corpus, n in (("ravdess", 800), ("emodb", 500))}
 FRAMES = {
     "ravdess": LoopConfig(steps=1200, learning_rate=1.5e-3, clip_norm=2.0, average=0.99),
     "emodb": LoopConfig(steps=600, learning_rate=1.5e-3, clip_norm=2.0, average=0.99),
@@ -57,10 +66,12 @@ class Results(dict[str, Any]):
 
     def keep(self) -> None:
         """Write all of it."""
-        write_outputs({self.path: json.dumps(self, indent=1) + "\n"}, overwrite=True)
+        text = json.dumps(self, indent=1)
+        lists = re.sub(r"\[[^\[\]{}]*\]", lambda found: " ".join(found[0].split()), text)  # one line each
+        write_outputs({self.path: lists + "\n"}, overwrite=True)
 
 
-def measure_shipped(results: Results, options: argparse.Namespace) -> None:
+def measure_shipped(results: dict[str, Any], options: argparse.Namespace) -> None:
     """Score the model in --target as a user loads it."""
     model = MmserModel.from_pretrained(options.target).eval()
     processor = MmserProcessor.from_pretrained(options.target)
@@ -69,15 +80,26 @@ def measure_shipped(results: Results, options: argparse.Namespace) -> None:
     speech = [e for e in rows if e.audio is not None and e.emotions]
     clips = cache_acoustics(speech, options.work / "acoustics.pt", model.audio, SEED)
     texts = [e for e in rows if e.text and e.sentence is None]
-    found = evaluate(model, processor, clips, texts, HOME / "configs" / "made_pairs.csv", SEED)
-    results["shipped"] = found | {"seed": options.model_seed}
+    pairs = HOME / "configs" / "made_pairs.csv"
+    if options.validation:
+        clips = [replace(c, example=e) for c in clips for e in _validation_as_test(c.example)]
+        texts = [e for t in texts for e in _validation_as_test(t)]
+        pairs = options.validation.with_suffix(".pairs.csv")
+    results["shipped"] = evaluate(model, processor, clips, texts, pairs, SEED)
 
 
-def measure_spliced(results: Results, options: argparse.Namespace) -> None:
+def _validation_as_test(example: Example) -> list[Example]:
+    """Return an example without the test split: a validation example twice, the second time as a test one."""
+    both = [example, replace(example, split="test")]
+    return {"test": [], "validation": both}.get(str(example.split), [example])
+
+
+def measure_spliced(results: dict[str, Any], options: argparse.Namespace) -> None:
     """Score change points in seconds."""
     command = [sys.executable, HOME / "scripts" / "measure_changes.py", "--data", options.data]
-    command += ["--split", "test", "--model", options.target]
-    done = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True)
+    split = "validation" if options.validation else "test"
+    command += ["--split", split, "--model", options.target]
+    done = subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True)
     results["spliced"] = json.loads(done.stdout)
 
 
@@ -101,14 +123,14 @@ def measure_protocol(results: Results, options: argparse.Namespace, corpus: str)
     for name, test in folds.items():
         if name not in done or options.again:
             folder = options.work / corpus / name.replace("/", "_")
-            frames = None if options.no_frames else FRAMES[corpus]
-            fold = run_fold(clips, test, labels, start, folder, frames, VIEWS, SEED)
+            frames = FRAMES[corpus] if options.frames else None
+            fold = run_fold(clips, test, labels, start, folder, frames, VIEWS[corpus], SEED)
             done[name] = asdict(fold)
             results.keep()
             print(f"{corpus} fold {name} done", file=sys.stderr)
 
 
-def draw(results: Results, options: argparse.Namespace) -> None:
+def draw(results: Results, run: Path, target: Path) -> None:
     """Draw the card's pictures; the curves only where the training's folder is at hand."""
     shipped = results["shipped"]
     tables = {
@@ -116,10 +138,10 @@ def draw(results: Results, options: argparse.Namespace) -> None:
         "sound, RAVDESS": shipped["audio"]["confusion_ravdess"],
         "MELD, words in dialogue": shipped["text"]["meld"]["confusion"],
     }
-    draw_confusions(tables, options.target / "confusion.png")
-    stages = [s for s in STAGES if (options.run / f"{s}.jsonl").exists()]
+    draw_confusions(tables, target / "confusion.png")
+    stages = [s for s in STAGES if (run / f"{s}.jsonl").exists()]
     if stages:
-        draw_curves(options.run, stages, options.target / "curves.png")
+        draw_curves(run, stages, target / "curves.png")
 
 
 def main() -> None:
@@ -129,32 +151,45 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("MMSER_DATA"))
     parser.add_argument("--voice", type=Path, help="weights of the GE2E speaker encoder")
     parser.add_argument("--rows", default=",".join(ROWS), help=f"some of {','.join(ROWS)}")
-    parser.add_argument("--target", type=Path, default=HOME / "mmser" / "assets" / "model")
+    parser.add_argument("--target", type=Path, default=SHIPPED)
     parser.add_argument("--work", type=Path, default=HOME / "runs" / "measure")
     parser.add_argument("--run", type=Path, default=HOME / "runs" / "default", help="folder of the training")
-    parser.add_argument("--results", type=Path, help="default: evaluation.json in --target")
-    parser.add_argument("--model-seed", type=int, default=0, help="seed that the model in --target had")
+    parser.add_argument("--seed", type=int, default=SEED, help="seed that the model in --target had")
+    parser.add_argument("--validation", type=Path, metavar="FILE", help="score validation; results here")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--no-frames", action="store_true", help="protocols without the frame encoder")
+    parser.add_argument("--frames", action="store_true", help="protocols with the frame encoder too; slow")
     parser.add_argument("--again", action="store_true", help="measure the rows anew")
     parser.add_argument("--card-only", action="store_true")
     options = parser.parse_args()
+    if options.target != SHIPPED and options.seed == SEED and not options.validation:
+        parser.error("--target is not the shipped model; say what it is: give --seed or --validation")
     torch.set_num_threads(options.threads)
-    results = Results(options.results or options.target / "evaluation.json")
-    weights = hashlib.sha256((options.target / "model.safetensors").read_bytes()).hexdigest()
-    if results.get("weights_sha256") != weights:
-        for row in ("shipped", "spliced"):
-            results.pop(row, None)  # of other weights
-        results["weights_sha256"] = weights
+    PartialState(cpu=True)  # cached acoustics lie in the CPU's memory
+    results = Results(options.validation or SHIPPED / "evaluation.json")
+    own: dict[str, Any] = results  # rows of the weights in --target
+    if options.seed != SEED:
+        own = results.setdefault("seeds", {}).setdefault(str(options.seed), {})
+    if not options.card_only:
+        forget_other_weights(own, options.target)
     for row in () if options.card_only else options.rows.split(","):
         if row in ("ravdess", "emodb"):
             measure_protocol(results, options, row)
-        elif row not in results or options.again:
-            {"shipped": measure_shipped, "spliced": measure_spliced}[row](results, options)
+        elif row not in own or options.again:
+            {"shipped": measure_shipped, "spliced": measure_spliced}[row](own, options)
         results.keep()
-    if options.results is None:
-        write_card(options.target, results, read_config(HOME / "configs" / "default.yaml"))
-        draw(results, options)
+    if not options.validation and "shipped" in results:
+        write_card(SHIPPED, results, read_config(HOME / "configs" / "default.yaml"))
+        write_readme(HOME / "README.md", results)
+        draw(results, options.run, SHIPPED)
+
+
+def forget_other_weights(results: dict[str, Any], folder: Path) -> None:
+    """Take out the rows of other weights than a folder's."""
+    weights = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    if results.get("weights_sha256") != weights:
+        for row in ("shipped", "spliced"):
+            results.pop(row, None)
+        results["weights_sha256"] = weights
 
 
 if __name__ == "__main__":

@@ -52,4 +52,6 @@ def info(
         f"  reads: {', '.join(about.languages)}",
         f"  abstains below a confidence of {about.abstain_below:g}",
     ]
+    if about.training_mark:
+        lines.insert(5, f"  marks of the training splits: {about.training_mark}")
     print_result("\n".join(lines))

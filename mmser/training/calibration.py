@@ -17,14 +17,17 @@ from mmser.training.pairs import Dialogues
 
 ABSTAIN_SHARE = 0.2  # the least certain fifth of validation utterances gets no label
 PATTERNS = ("fused", "audio", "text")
+FEW = 30  # rows that a temperature is not fitted to
+Pairs = list[tuple[Tensor, Tensor]]  # logits, targets
 
 
 @dataclass
 class Outputs:
     """Logits and labels of validation rows by which modalities they have."""
 
-    emotion: dict[str, list[tuple[Tensor, Tensor]]] = field(default_factory=dict)  # logits, targets
-    change: dict[str, list[tuple[Tensor, Tensor]]] = field(default_factory=dict)
+    emotion: dict[str, Pairs] = field(default_factory=dict)
+    alone: dict[str, Pairs] = field(default_factory=dict)  # each modality, of rows that have both
+    change: dict[str, Pairs] = field(default_factory=dict)
 
     def add(self, out: MmserOutput, emotion: Tensor, change: Tensor) -> None:
         """Take in a batch; `emotion` (batch, classes), 0 = unlabelled, `change` (batch,), NaN likewise."""
@@ -44,12 +47,12 @@ class Outputs:
         assert out.audio_logits is not None and out.text_logits is not None
         both = (out.has_audio & out.has_text).cpu() & (emotion.sum(1) > 0)
         target = emotion / emotion.sum(1, keepdim=True).clamp(min=1e-6)
-        self._add("emotion", "audio", out.audio_logits.cpu(), target, both)
-        self._add("emotion", "text", out.text_logits.cpu(), target, both)
+        self._add("alone", "audio", out.audio_logits.cpu(), target, both)
+        self._add("alone", "text", out.text_logits.cpu(), target, both)
 
     def _add(self, task: str, pattern: str, logits: Tensor, targets: Tensor, rows: Tensor) -> None:
         if rows.any():
-            found: dict[str, list[tuple[Tensor, Tensor]]] = getattr(self, task)
+            found: dict[str, Pairs] = getattr(self, task)
             found.setdefault(pattern, []).append((logits[rows], targets[rows]))
 
 
@@ -81,20 +84,28 @@ def fit_shift(logits: Tensor, targets: Tensor) -> tuple[float, float]:
 
 
 def set_calibration(model: MmserModel, outputs: Outputs) -> None:
-    """Set temperatures, offsets, `abstain_below` and the threshold of change in the model's config."""
+    """Set temperatures, offsets, `abstain_below` and the threshold of change in the model's config.
+
+    What fewer than `FEW` rows tell of stays as it is.
+    """
     config, confidences = model.config, []
-    for pattern, parts in outputs.emotion.items():
+    for pattern in PATTERNS:
+        used = outputs.emotion.get(pattern, [])
+        parts = [*used, *outputs.alone.get(pattern, [])]
+        if sum(len(logits) for logits, _ in parts) < FEW:
+            continue
         logits, targets = (torch.cat(column) for column in zip(*parts, strict=True))
         temperature = fit_temperature(logits, targets)
         config.calibration[f"emotion.{pattern}"] = temperature
-        confidences.append((logits / temperature).softmax(-1).amax(1).numpy())
+        # An utterance abstains by what is said of it in use: once, by all that it has.
+        confidences += [(logits / temperature).softmax(-1).amax(1).numpy() for logits, _ in used]
     if confidences:
         lowest = float(np.quantile(np.concatenate(confidences), ABSTAIN_SHARE))
         config.abstain_below = round(lowest, 3)
     scores: dict[str, tuple[list[bool], list[float]]] = {}
     for pattern, parts in outputs.change.items():
         logits, truth = (torch.cat(column) for column in zip(*parts, strict=True))
-        if len(truth.unique()) == 2:
+        if len(truth) >= FEW and len(truth.unique()) == 2:
             temperature, offset = fit_shift(logits, truth)
             config.calibration[f"change.{pattern}"] = temperature
             config.change_offsets[pattern] = offset
@@ -116,7 +127,8 @@ def calibrate(model: MmserModel, parts: Sequence[Dialogues], audio: Dialogues) -
     Args:
         model: changed in place.
         parts: made calls, real dialogues and single texts of validation speakers and splits.
-        audio: validation clips without words, in calls of one speaker; they set intensity, too.
+        audio: every validation clip once, without words; they set intensity, too. Their order is by chance,
+            so that change, which would be the rule in them, is calibrated on `parts` alone.
     """
     model.eval()
     outputs = Outputs()
@@ -126,9 +138,10 @@ def calibrate(model: MmserModel, parts: Sequence[Dialogues], audio: Dialogues) -
         with torch.inference_mode():
             out = rows.run(model)
         emotion, _, change, _ = rows.targets()
-        outputs.add(out, emotion, change)
+        outputs.add(out, emotion, torch.full_like(change, torch.nan) if rows is audio else change)
         if rows is audio:
-            _set_intensity(model, rows, out.intensity_logits)
+            assert out.intensity_logits is not None
+            set_intensity(model, np.asarray(rows.intensity), out.intensity_logits.sigmoid().numpy())
     set_calibration(model, outputs)
 
 
@@ -137,30 +150,42 @@ def calibrate_on(model: MmserModel, batches: Sequence[dict[str, Any]]) -> None:
 
     Args:
         model: changed in place.
-        batches: `inputs` as `forward` takes them; `targets` with emotion, (batch, classes), and change.
+        batches: `inputs` as `forward` takes them; `targets` with emotion, (batch, classes), intensity and
+            change, (batch,).
     """
     model.eval()
     outputs = Outputs()
+    levels, said = [np.zeros(0)], [np.zeros(0)]
     for batch in batches:
         device = model.audio_scale.device
         with torch.inference_mode():
             out = model(**{k: v.to(device) for k, v in batch["inputs"].items()})
         outputs.add(out, batch["targets"]["emotion"], batch["targets"]["change"])
         outputs.add_alone(out, batch["targets"]["emotion"])
+        assert out.has_audio is not None and out.intensity_logits is not None
+        heard = out.has_audio.cpu()
+        levels.append(batch["targets"]["intensity"][heard].numpy())
+        said.append(out.intensity_logits.sigmoid().cpu()[heard].numpy())
     set_calibration(model, outputs)
+    set_intensity(model, np.concatenate(levels), np.concatenate(said))
 
 
-def _set_intensity(model: MmserModel, rows: Dialogues, logits: Tensor | None) -> None:
-    """Put "high" where strong and normal clips part best; "low" ends half-way to an unmarked voice."""
-    assert logits is not None
-    values = logits.sigmoid().numpy()
-    levels = np.asarray(rows.intensity)
+def set_intensity(model: MmserModel, levels: np.ndarray, said: np.ndarray) -> None:
+    """Put "high" where strong and normal clips part best; "low" ends half-way to an unmarked voice.
+
+    Without clips of all three kinds the thresholds stay as they are.
+
+    Args:
+        model: changed in place.
+        levels: labelled intensity of validation clips, [0, 1] or NaN, (clips,).
+        said: what the model says of them, [0, 1], (clips,).
+    """
     marked = ~np.isnan(levels) & (levels > 0.2)
     strong = (levels[marked] > 0.7).astype(int)
     weak = ~np.isnan(levels) & ~marked
     if len(np.unique(strong)) < 2 or not weak.any():
         return
     grid = np.linspace(0.3, 0.95, 66)
-    high = grid[int(np.argmax([uar(strong, (values[marked] >= g).astype(int)) for g in grid]))]
-    low = (np.median(values[weak]) + np.median(values[marked][strong == 0])) / 2
+    high = grid[int(np.argmax([uar(strong, (said[marked] >= g).astype(int)) for g in grid]))]
+    low = (np.median(said[weak]) + np.median(said[marked][strong == 0])) / 2
     model.config.intensity_thresholds = [round(float(min(low, high - 0.05)), 3), round(float(high), 3)]

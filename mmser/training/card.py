@@ -1,16 +1,18 @@
 """The default model's card, written from the measured results."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from mmser.errors import MmserError
 from mmser.labels import EMOTIONS
 from mmser.training.config import TrainingConfig
 from mmser.training.result_rows import Row, result_rows
 
 TEMPLATE = Path(__file__).with_name("card_template.md")
+TABLE_START, TABLE_END = "<!-- results, by scripts/measure.py -->", "<!-- end of results -->"
 NOTES = Path(__file__).with_name("card_notes.yaml")
 
 
@@ -29,9 +31,10 @@ def write_card(folder: Path, results: Mapping[str, Any], config: TrainingConfig)
         labels=", ".join(EMOTIONS),
         license=config.license,
         seed=config.seed,
+        other_seeds=" and ".join(results.get("seeds", {})) or "(none yet)",
         sha256=results["weights_sha256"],
         speakers=", ".join(audio["speakers"]),
-        rows="\n".join(map(_row, rows)),
+        rows=results_table(rows),
         verdict=verdict(rows),
         audio_rows="\n".join(_audio_row(name, audio[name]) for name in ("ravdess", "nemo", "emodb", "all")),
         accuracy=audio["accuracy"],
@@ -44,6 +47,29 @@ def write_card(folder: Path, results: Mapping[str, Any], config: TrainingConfig)
     (folder / "README.md").write_text(content, encoding="utf-8")
 
 
+def write_readme(readme: Path, results: Mapping[str, Any]) -> None:
+    """Put the table of results between the marks of the project's README.
+
+    Args:
+        readme: that has both marks.
+        results: as in `write_card`.
+    """
+    page = readme.read_text(encoding="utf-8")
+    before, start, rest = page.partition(TABLE_START)
+    _, end, after = rest.partition(TABLE_END)
+    if not start or not end:
+        raise MmserError(f"{readme} lacks the lines {TABLE_START!r} and {TABLE_END!r}; put them back")
+    said = f"Weights `{results['weights_sha256'][:12]}`, seed 0:\n\n{results_table(result_rows(results))}\n"
+    readme.write_text(f"{before}{TABLE_START}\n\n{said}\n{TABLE_END}{after}", encoding="utf-8")
+
+
+def results_table(rows: Sequence[Row]) -> str:
+    """Return the rows as Markdown."""
+    head = ("", "measure", "result", "other seeds", "beside it", "bar / aim", "")
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    return "\n".join([*lines, *map(_row, rows)])
+
+
 def verdict(rows: list[Row]) -> str:
     """Say in words which bars are missed."""
     missed = [row.measure for row in rows if row.passed is False]
@@ -54,7 +80,9 @@ def verdict(rows: list[Row]) -> str:
 
 def _row(row: Row) -> str:
     sign = {True: "met", False: "**missed**", None: ""}[row.passed]
-    return f"| {row.kind} | {row.measure} | {row.result} | {row.beside} | {row.bar} | {sign} |"
+    result = f"{row.value} {row.interval}".strip()
+    cells = (row.kind, row.measure, result, row.other_seeds, row.beside, row.bar, sign)
+    return "| " + " | ".join(cells) + " |"
 
 
 def _audio_row(name: str, row: Mapping[str, Any]) -> str:

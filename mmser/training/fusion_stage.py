@@ -12,7 +12,7 @@ from mmser.model import MmserModel
 from mmser.model.losses_mmser import task_losses
 from mmser.training.encodings import Words
 from mmser.training.loop import LoopConfig, Rows
-from mmser.training.pairs import Dialogues, PairMix, PairSampler, comment_rows, meld_batch, merge
+from mmser.training.pairs import Dialogues, PairMix, PairSampler, comment_rows, dialogue_rows, merge
 from mmser.training.targets import label_counts
 from mmser.training.text_stage import class_weights
 
@@ -101,7 +101,7 @@ class FusionStage:
         rng = np.random.default_rng(1)
         self.checks = {
             "made": held_out.pairs.dialogues(rng, 150, config.longest),
-            "dialogues": meld_batch(held_out.dialogues) if held_out.dialogues else Dialogues(),
+            "dialogues": dialogue_rows(held_out.dialogues) if held_out.dialogues else Dialogues(),
             "comments": comment_rows(held_out.comments[:1000]),
         }
 
@@ -114,7 +114,7 @@ class FusionStage:
         data, kind = self.data, step % 5
         if kind in (1, 3) and data.dialogues:
             chosen = rng.choice(len(data.dialogues), size, replace=size > len(data.dialogues))
-            return [meld_batch([data.dialogues[i]], self.weights, rng) for i in chosen]
+            return [dialogue_rows([data.dialogues[i]], self.weights, rng) for i in chosen]
         if kind == 4 and data.comments:
             chosen = rng.integers(len(data.comments), size=(size, self.config.comments))
             return [comment_rows([data.comments[i] for i in row]) for row in chosen]

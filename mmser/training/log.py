@@ -144,9 +144,20 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 @contextlib.contextmanager
 def track(total: int, what: str) -> Iterator[Callable[[], None]]:
     """Show how far a pass over `total` things is; call what is given after each."""
+    count, begun, spoken = 0, time.monotonic(), time.monotonic()
+
+    def advance() -> None:
+        nonlocal count, spoken
+        count += 1
+        bar.advance(task)
+        now = time.monotonic()
+        if not CONSOLE.is_terminal and now - spoken >= SPOKEN_EVERY:
+            spoken = now
+            say(f"{what}: {count} of {total}, {_clock((now - begun) / count * (total - count))} left")
+
     with Progress(console=CONSOLE, disable=CONSOLE.quiet or not CONSOLE.is_terminal) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
+        yield advance
 
 
 def _clock(seconds: float) -> str:

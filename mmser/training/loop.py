@@ -22,7 +22,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.utils import DistributedDataParallelKwargs, broadcast_object_list, gather_object
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
@@ -156,9 +156,9 @@ class Fit:
         self.best_path = folder / f"{stage.name}.best.pt"
         self.digest = digest([config.model_dump(), seed, about])
         kwargs = DistributedDataParallelKwargs(find_unused_parameters=True)
-        self.accelerator = Accelerator(
-            mixed_precision="bf16" if torch.cuda.is_available() else "no", kwargs_handlers=[kwargs]
-        )
+        # A machine with a GPU may be told to train on its CPU, where bfloat16 is slower and not the same.
+        precision = "bf16" if PartialState().device.type == "cuda" else "no"
+        self.accelerator = Accelerator(mixed_precision=precision, kwargs_handlers=[kwargs])
         self.world = self.accelerator.num_processes
         if config.batch_size < self.world:
             raise UsageError(

@@ -17,15 +17,13 @@ def shift_results(model: MmserModel, answers: Answers, tuning: Answers | None) -
     Args:
         model: whose threshold is used for its own head.
         answers: of the test dialogues.
-        tuning: of validation dialogues, for the rules' thresholds; None = the rules use 0.5.
+        tuning: of validation dialogues, for the product's threshold; None = it uses 0.5.
     """
     columns = shift_columns(answers)
     thresholds = {"head": model.config.change_threshold} | dict.fromkeys(RULES, 0.5)
     if tuning is not None:
         held = shift_columns(tuning)
-        thresholds |= {
-            name: metrics.best_mcc_threshold(held["truth"], held[name]) for name in ("head", "product")
-        }
+        thresholds["product"] = metrics.best_mcc_threshold(held["truth"], held["product"])
     results: dict[str, Any] = {
         name: metrics.shift_scores(columns["truth"], columns[name], thresholds[name])
         for name in ("head", *RULES)

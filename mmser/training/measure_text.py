@@ -13,7 +13,7 @@ from mmser.labels import EMOTIONS
 from mmser.model import MmserModel, MmserProcessor
 from mmser.training.answers import Answers, Floats, answer, calibration_scores, dialogues_of
 from mmser.training.encodings import Words, encode_texts
-from mmser.training.pairs import comment_rows, meld_batch, meld_dialogues
+from mmser.training.pairs import comment_rows, dialogue_rows, whole_dialogues
 
 Results = dict[str, Any]
 
@@ -27,8 +27,9 @@ def text_results(
         for c in ("goemotions", "meld")
         for s in ("validation", "test")
     }
-    meld = {s: answer(model, meld_batch(meld_dialogues(words["meld", s]))) for s in ("validation", "test")}
-    single = answer(model, meld_batch([[w] for d in meld_dialogues(words["meld", "test"]) for w in d]))
+    dialogues = {s: whole_dialogues(words["meld", s]) for s in ("validation", "test")}
+    meld = {s: answer(model, dialogue_rows(found)) for s, found in dialogues.items()}
+    single = answer(model, dialogue_rows([[w] for d in dialogues["test"] for w in d]))
     truth, guess = np.asarray(meld["test"].truth), np.asarray(meld["test"].guess())
     results = {
         "goemotions": _comments(model, {s: words["goemotions", s] for s in ("validation", "test")}, texts),

@@ -17,8 +17,9 @@ from mmser.labels import DIRECTIONS, EMOTIONS, ROLES, direction_of
 from mmser.model import MmserModel
 from mmser.model.modeling_mmser import Encoded
 from mmser.model.output_mmser import MmserOutput
+from mmser.training.dialogues import Dialogue, Turn, labels_of, speakers_of
 from mmser.training.encodings import Sound, Words, collate
-from mmser.training.targets import NEUTRAL_INTENSITY
+from mmser.training.targets import example_intensity
 
 
 @dataclass(frozen=True)
@@ -172,10 +173,7 @@ class PairSampler:
             other = _choose(rng, [e for e in EMOTIONS if e != emotion])
             text = self._text(rng, other)
             target = [(a + b) / 2 for a, b in zip(target, one_hot(other), strict=True)]
-        intensity = math.nan
-        if sound is not None:
-            known = sound.example.intensity
-            intensity = NEUTRAL_INTENSITY if emotion == "neutral" else (math.nan if known is None else known)
+        intensity = math.nan if sound is None else example_intensity(sound.example)
         direction = direction_of(before, emotion) if before else None
         rows.sounds.append(sound)
         rows.words.append(text)
@@ -203,8 +201,8 @@ class PairSampler:
         rows.kinds.append("agent")
 
 
-def meld_dialogues(words: Sequence[Words]) -> list[list[Words]]:
-    """Group MELD's utterances into dialogues in order."""
+def whole_dialogues(words: Sequence[Words]) -> list[list[Words]]:
+    """Group the utterances that belong to dialogues, in order."""
     groups: dict[str, list[Words]] = defaultdict(list)
     for text in words:
         if text.example.dialogue_id is not None:
@@ -212,45 +210,47 @@ def meld_dialogues(words: Sequence[Words]) -> list[list[Words]]:
     return [sorted(g, key=lambda w: w.example.turn_index or 0) for g in groups.values()]
 
 
-def meld_batch(
+def dialogue_rows(
     dialogues: Sequence[Sequence[Words]],
     weights: Tensor | None = None,
     rng: np.random.Generator | None = None,
 ) -> Dialogues:
-    """Lay out dialogues; change against the same speaker's previous turn, direction by sentiment.
+    """Lay out dialogues of words, with the labels that `labels_of` finds in them.
 
-    With `rng` (in training) each speaker plays a random role, since the corpus knows none: roles are
+    With `rng` (in training) each speaker plays a random role, since the corpora know none: roles are
     told apart in use and must not be untrained there. Without it all are unknown.
+
+    Args:
+        dialogues: turns in order.
+        weights: of the classes in the loss, (classes,).
+        rng: of roles.
     """
     rows = Dialogues()
     for number, dialogue in enumerate(dialogues):
-        speakers: dict[str, int] = {}
-        roles: dict[str, int] = {}
-        last: dict[str, Words] = {}
+        examples = [text.example for text in dialogue]
+        turns = tuple(Turn(position, 0) for position in range(len(examples)))
+        speakers = speakers_of(examples, turns, made=False)
+        labels = labels_of(examples, Dialogue(turns, made=False, seed=0))
+        roles: dict[int, int] = {}
         for position, text in enumerate(dialogue):
-            example, name = text.example, str(text.example.speaker)
-            emotion = example.emotions[0]
-            before = last.get(name)
+            role = len(ROLES) - 1 if rng is None else int(rng.integers(len(ROLES)))
             rows.sounds.append(None)
             rows.words.append(text if len(text.tokens) else None)
-            role = roles.setdefault(name, len(ROLES) - 1 if rng is None else int(rng.integers(len(ROLES))))
-            rows.keys.append((number, speakers.setdefault(name, len(speakers)), role))
+            rows.keys.append((number, speakers[position], roles.setdefault(speakers[position], role)))
             rows.positions.append(position)
-            scale = 1.0 if weights is None else float(weights[EMOTIONS.index(emotion)])
-            rows.emotion.append([scale * p for p in one_hot(emotion)])
+            rows.emotion.append(_weighted(text.example.target(), weights))
             rows.intensity.append(math.nan)
-            shift = before is not None and before.example.emotions[0] != emotion
-            rows.change.append(math.nan if before is None else float(shift))
-            rows.direction.append(_sentiment_direction(before, text) if shift and before else -100)
-            rows.kinds.append("meld")
-            last[name] = text
+            changed, direction = labels[position].changed, labels[position].direction
+            rows.change.append(math.nan if changed is None else float(changed))
+            rows.direction.append(-100 if direction is None else DIRECTIONS.index(direction))
+            rows.kinds.append("dialogue")
     return rows
 
 
-def _sentiment_direction(before: Words, now: Words) -> int:
-    old, new = before.example.valence, now.example.valence
-    assert old is not None and new is not None
-    return DIRECTIONS.index("lateral" if new == old else ("better" if new > old else "worse"))
+def _weighted(target: Sequence[float], weights: Tensor | None) -> list[float]:
+    if weights is None:
+        return list(target)
+    return [p * float(w) for p, w in zip(target, weights, strict=True)]
 
 
 def comment_rows(words: Sequence[Words]) -> Dialogues:

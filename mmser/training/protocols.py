@@ -1,7 +1,8 @@
 """Published protocols: one model for each fold, trained and scored here, nothing chosen on the test speakers.
 
-Each model is an `AudioBranch` (frame encoder, pretrained voice encoder, functionals) trained as the default
-model's is, on the fold's training speakers alone, for a fixed number of steps.
+Each model is an `AudioBranch` trained as the default model's is, on the fold's training speakers alone, for a
+fixed number of steps. Without a plan for its frame encoder, the pretrained speaker encoder and the
+functionals answer alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,11 +23,11 @@ from mmser.training.loop import LoopConfig, fit
 from mmser.training.view_stage import (
     CallBatch,
     Heard,
-    ViewStage,
     branch_logits,
     call_batch,
     eval_batches,
     hear,
+    view_stage,
 )
 
 # EmoBox's RAVDESS folds (Ma et al. 2024): actors that test. Fold 2 (04 10 12 14) is not at hand.
@@ -85,7 +86,7 @@ def run_fold(
     if frames is not None:
         stage = FrameStage(branch, train)
         fit(stage, frames, folder, seed=seed, about=[list(test)])
-    view = ViewStage(branch, train)
+    view = view_stage(branch, train)
     fit(view, views, folder, seed=seed, about=[list(test), frames is not None])
     if frames is None:
         mute_frames(branch)

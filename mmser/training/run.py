@@ -26,7 +26,7 @@ from mmser.training.staged import round_text_weights, train_stages
 from mmser.training.start import merge_adapters, prepare, start_model
 from mmser.training.work import begin, forget, make_folder
 
-HALF = ("text_encoder.", "audio.voice.")  # stored as float16
+HALF = ("text_encoder.", "audio.voice.layers.")  # stored as float16, to which they were rounded before
 PATIENT = timedelta(hours=6)  # how long processes wait for one that prepares data for all
 
 

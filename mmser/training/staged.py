@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import PartialState
+from torch import nn
 
 from mmser.data import Example, to_dataset
 from mmser.errors import MmserError, UsageError
@@ -26,12 +27,13 @@ from mmser.training.frame_stage import FrameStage
 from mmser.training.fusion_stage import FusionData, FusionStage, start_from_late_fusion
 from mmser.training.joint_stage import JointStage
 from mmser.training.loop import fit
-from mmser.training.pairs import Dialogues, PairSampler, meld_dialogues, one_hot
-from mmser.training.targets import NEUTRAL_INTENSITY
+from mmser.training.pairs import Dialogues, PairMix, PairSampler, one_hot, whole_dialogues
+from mmser.training.targets import example_intensity
 from mmser.training.text_stage import SHARED, TextStage
 from mmser.training.view_stage import train_views
 
 TEXTS_FOR_PAIRS = 12_000  # single-label comments that fusion is trained with
+CALLS_OF_CLIPS = 150  # made of validation clips without words, for the calibration of change
 CORRUPTED = 0.3  # share of them whose words are swapped, as a recogniser would
 
 
@@ -81,6 +83,7 @@ def _train_dialogues(
     """Train what reads words in dialogue, text encoder included; the sound's branch rests."""
     assert config.dialogues is not None
     words = [dataclasses.replace(t, audio=None) for t in texts]
+    frozen = [p for p in model.parameters() if not p.requires_grad]
     model.audio.requires_grad_(False)
     names = {t.corpus for t in words}
     shares = {name: share for name, share in config.shares().items() if name in names}
@@ -88,7 +91,14 @@ def _train_dialogues(
         model, processor, to_dataset(words), config.dialogues, shares, fit_functionals=False, name="dialogues"
     )
     fit(stage, config.dialogues, folder, seed=config.seed, about=[stage.size])
-    model.audio.requires_grad_(True)
+    _train_all_but(model, frozen)
+
+
+def _train_all_but(model: MmserModel, frozen: Sequence[nn.Parameter]) -> None:
+    """Let later stages train everything but what was frozen before a stage."""
+    model.requires_grad_(True)
+    for parameter in frozen:
+        parameter.requires_grad_(False)
 
 
 def require_material(config: TrainingConfig, speech: Sequence[Example], texts: Sequence[Example]) -> None:
@@ -149,17 +159,20 @@ def fuse(
             PairSampler(
                 part, words[split], config.fusion.pairs, agent_turns=0.4 if split == "train" else 0.0
             ),
-            meld_dialogues(words[split]),
+            whole_dialogues(words[split]),
             [w for w in words[split] if w.example.dialogue_id is None],
         )
         for split, part in (("train", sounds), ("validation", checks))
     }
+    frozen = [p for p in model.parameters() if not p.requires_grad]
     late = start_from_late_fusion(model, keep_context=config.dialogues is not None)
     stage = FusionStage(late, data["train"], data["validation"], config.fusion)
     fit(stage, config.fusion, folder, seed=config.seed, about=[stage.size])
-    model.requires_grad_(True).eval()
+    _train_all_but(model.eval(), frozen)
     alone = sound_dialogues(checks, 10, config.seed)
-    calibrate(model, list(stage.checks.values()), alone)
+    sampler = PairSampler(checks, [], PairMix(0, 0, 0, 1, 0))
+    calls = sampler.dialogues(np.random.default_rng(config.seed), CALLS_OF_CLIPS, config.fusion.longest)
+    calibrate(model, [*stage.checks.values(), calls], alone)
 
 
 def _words_of_splits(
@@ -224,14 +237,12 @@ def sound_dialogues(sounds: Sequence[Sound], size: int, seed: int) -> Dialogues:
             before = ""
             for position, index in enumerate(order[start : start + size]):
                 emotion = own[index].example.emotions[0]
-                known = own[index].example.intensity
                 rows.sounds.append(own[index])
                 rows.words.append(None)
                 rows.keys.append((call, 0, 1))
                 rows.positions.append(position)
                 rows.emotion.append(one_hot(emotion))
-                weak = NEUTRAL_INTENSITY if emotion == "neutral" else float("nan")
-                rows.intensity.append(weak if known is None else known)
+                rows.intensity.append(example_intensity(own[index].example))
                 rows.change.append(float(before != emotion) if before else float("nan"))
                 rows.direction.append(-100)
                 rows.kinds.append("audio_only")

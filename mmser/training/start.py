@@ -107,6 +107,11 @@ def prepare(model: MmserModel, plan: ModelPlan) -> None:
         model.audio.voice.requires_grad_(False)
     if plan.lora is not None:
         add_adapters(model, plan.lora)
+    for encoder in encoders.values():
+        convolutions = getattr(encoder, "feature_extractor", None)
+        if convolutions is not None and not any(p.requires_grad for p in convolutions.parameters()):
+            # Or transformers would keep their activations for a gradient that nothing needs.
+            convolutions._freeze_parameters()
 
 
 def pretrained_encoders(model: MmserModel) -> dict[str, Any]:

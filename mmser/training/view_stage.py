@@ -109,13 +109,13 @@ class CallRow:
 class CallSampler:
     """Draws made calls: corpus by the square root of its size, then a speaker, then a mix."""
 
-    def __init__(self, heard: Sequence[Heard]) -> None:
+    def __init__(self, heard: Sequence[Heard], phone_share: float = PHONE_SHARE) -> None:
         corpora: dict[str, dict[str, dict[str, list[int]]]] = {}
         for index, row in enumerate(heard):
             example = row.clip.example
             speakers = corpora.setdefault(example.corpus, {})
             speakers.setdefault(str(example.speaker), defaultdict(list))[example.emotions[0]].append(index)
-        self.heard = heard
+        self.heard, self.phone_share = heard, phone_share
         self.corpora = [list(speakers.values()) for speakers in corpora.values()]
         sizes = [sum(len(rows) for s in speakers for rows in s.values()) for speakers in self.corpora]
         self.weights = corpus_weights(sizes)
@@ -138,7 +138,7 @@ class CallSampler:
         gain = rng.normal(0, 1.2)
         return CallRow(
             clips=tuple(chosen),
-            phone=bool(rng.random() < PHONE_SHARE),
+            phone=bool(rng.random() < self.phone_share),
             speed=int(rng.integers(self.heard[chosen[0]].pooled.shape[1])),
             levels=tuple(float(gain + rng.normal(0, 0.1)) for _ in chosen),
         )
@@ -187,11 +187,17 @@ class ViewStage:
 
     name = "views"
 
-    def __init__(self, branch: AudioBranch, clips: Sequence[Clip]) -> None:
-        fit_functionals(branch, [c for c in clips if c.example.split == "train"])
-        self.heard = hear(branch, [c for c in clips if c.example.split == "train"])
-        self.held_out = hear(branch, [c for c in clips if c.example.split == "validation"])
-        self.size, self.sampler = len(self.heard), CallSampler(self.heard)
+    def __init__(
+        self,
+        branch: AudioBranch,
+        train: Sequence[Heard],
+        held_out: Sequence[Heard],
+        *,
+        phone_share: float = PHONE_SHARE,
+        mixup: bool = True,
+    ) -> None:
+        self.heard, self.held_out, self.mixup = train, held_out, mixup
+        self.size, self.sampler = len(train), CallSampler(train, phone_share)
         self.gain = gain_response(branch)
         self.task = ViewTask(branch)
 
@@ -205,7 +211,7 @@ class ViewStage:
         """Draw calls of `size` clips in all; those of every other step are mixed."""
         count = (4, 8, 16)[step % 3]
         rows = [self.sampler.call(rng, count) for _ in range(max(1, size // count))]
-        if step % 2 == 0:
+        if step % 2 == 0 or not self.mixup:
             return rows
         share, others = mix_share(rng), [self.sampler.call(rng, count) for _ in rows]
         return [dataclasses.replace(r, other=o, share=share) for r, o in zip(rows, others, strict=True)]
@@ -258,11 +264,18 @@ def fit_functionals(branch: AudioBranch, clips: Sequence[Clip]) -> None:
     branch.functional_spread.copy_(values.std(0).clamp(min=1e-3))
 
 
+def view_stage(branch: AudioBranch, clips: Sequence[Clip]) -> ViewStage:
+    """Return the stage on what a branch's trained encoder makes of training and validation clips."""
+    train, held_out = ([c for c in clips if c.example.split == split] for split in ("train", "validation"))
+    fit_functionals(branch, train)
+    return ViewStage(branch, hear(branch, train), hear(branch, held_out))
+
+
 def train_views(
     branch: AudioBranch, clips: Sequence[Clip], folder: Path, config: LoopConfig, seed: int
 ) -> None:
     """Run the stage in place and weigh the halves on validation speakers."""
-    stage = ViewStage(branch, clips)
+    stage = view_stage(branch, clips)
     fit(stage, config, folder, seed=seed, about=[stage.size])
     if stage.held_out:
         weigh_halves(branch, eval_batches(stage.held_out, 1, seed))

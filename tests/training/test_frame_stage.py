@@ -8,7 +8,7 @@ import torch
 
 from mmser.training.frame_stage import CROP, FrameStage, corpus_weights, frame_uar, mix_share
 from mmser.training.loop import LoopConfig, fit
-from mmser.training.view_stage import ViewStage, fit_functionals, train_views
+from mmser.training.view_stage import fit_functionals, train_views, view_stage
 from tests.model_fixtures import tiny_model
 from tests.training.made_clips import clips, lively_clips
 
@@ -60,7 +60,8 @@ def test_training_leaves_the_encoder_better_on_what_it_saw(tmp_path: Path):
     before = branch.emotion_head.weight.detach().clone()
     train_views(branch, made, tmp_path, views, 0)
     assert not torch.equal(branch.emotion_head.weight, before)
-    assert ViewStage(branch, made).validate(ViewStage(branch, made).task)["uar"] > 75
+    stage = view_stage(branch, made)
+    assert stage.validate(stage.task)["uar"] > 75
 
 
 def test_without_validation_clips_there_is_no_score():

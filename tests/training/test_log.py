@@ -77,6 +77,15 @@ def test_a_file_gets_lines_and_no_bar(tmp_path: Path, capsys: pytest.CaptureFixt
     ]
 
 
+def test_a_pass_over_clips_tells_a_file_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys):
+    monkeypatch.setattr("mmser.training.log.SPOKEN_EVERY", 0.0)
+    with track(3, "clips") as advance:
+        for _ in range(3):
+            advance()
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0] for line in said] == [f"clips: {n} of 3" for n in (1, 2, 3)]
+
+
 def test_quiet_says_nothing(tmp_path: Path, shown: io.StringIO, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(log.CONSOLE, "quiet", True)
     run(tmp_path, 0, 30)

@@ -1,12 +1,13 @@
 """Made pairs and dialogues for fusion: what each kind holds and what it is trained towards."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mmser.labels import DIRECTIONS, EMOTIONS, ROLES
-from mmser.training.pairs import Dialogues, PairMix, PairSampler, meld_batch
+from mmser.training.pairs import Dialogues, PairMix, PairSampler, dialogue_rows
 from tests.training.made_clips import sound, words
 
 
@@ -79,9 +80,26 @@ def test_meld_compares_with_the_same_speakers_previous_turn():
         words(emotion, dialogue_id="d", speaker=speaker, turn_index=index, valence=valence)
         for index, (emotion, speaker, valence) in enumerate((*turns, ("surprise", "b", 1)))
     ]
-    rows = meld_batch([dialogue])
+    rows = dialogue_rows([dialogue])
     assert [None if math.isnan(c) else c for c in rows.change] == [None, None, 1.0, 0.0, 1.0]
     assert rows.direction == [-100, -100, DIRECTIONS.index("better"), -100, DIRECTIONS.index("lateral")]
+
+
+def test_turns_without_a_label_or_a_name_are_laid_out_and_known_of_nothing():
+    dialogue = [
+        words("anger", dialogue_id="d", speaker=None, turn_index=0),
+        words("anger", dialogue_id="d", speaker="a", turn_index=1),
+        words("happiness", dialogue_id="d", speaker="a", turn_index=2),
+        words("happiness", dialogue_id="d", speaker=None, turn_index=3),
+        words("sadness", dialogue_id="d", speaker="a", turn_index=4),
+    ]
+    dialogue[1] = replace(dialogue[1], example=replace(dialogue[1].example, emotions=()))
+    rows = dialogue_rows([dialogue])
+    assert sum(rows.emotion[1]) == 0 and sum(rows.emotion[2]) == 1
+    assert [speaker for _, speaker, _ in rows.keys] == [0, 1, 1, 2, 1]
+    assert [None if math.isnan(c) else c for c in rows.change] == [None, None, None, None, 1.0]
+    # Without a rating of sentiment the emotions tell the direction.
+    assert rows.direction[4] == DIRECTIONS.index("worse")
 
 
 def test_shares_that_are_no_shares_are_refused():

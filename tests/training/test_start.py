@@ -35,6 +35,8 @@ def test_freezing_stops_the_lowest_layers_and_what_lies_under_them(depth: Any, e
             rests = depth == "all" or (int(layer[1]) < depth if layer else depth != 0)
             assert parameter.requires_grad != rests, (depth, name)
     assert model.fusion_head.weight.requires_grad
+    # Convolutions that rest keep no activations for a gradient.
+    assert model.audio.encoder.model.feature_extractor._requires_grad == (depth == 0)
 
 
 def test_merged_adapters_answer_as_they_did_apart(made: Path):

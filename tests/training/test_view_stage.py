@@ -13,6 +13,7 @@ from mmser.training.view_stage import (
     branch_logits,
     eval_batches,
     hear,
+    view_stage,
     weigh_halves,
 )
 from tests.model_fixtures import tiny_model
@@ -20,7 +21,7 @@ from tests.training.made_clips import clips
 
 
 def stage(count: int = 30) -> ViewStage:
-    return ViewStage(tiny_model().audio, clips(count))
+    return view_stage(tiny_model().audio, clips(count))
 
 
 def calls(one: ViewStage, seed: int = 0) -> list[CallRow]:

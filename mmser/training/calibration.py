@@ -1,6 +1,6 @@
 """Temperatures, thresholds and abstention, from validation speakers and dialogues only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from mmser.evaluation.metrics import shift_scores, uar
 from mmser.model import MmserModel
 from mmser.model.output_mmser import MmserOutput
 from mmser.training.pairs import Dialogues
+from mmser.training.validation import outputs_of
 
 ABSTAIN_SHARE = 0.2  # the least certain fifth of validation utterances gets no label
 PATTERNS = ("fused", "audio", "text")
@@ -145,26 +146,23 @@ def calibrate(model: MmserModel, parts: Sequence[Dialogues], audio: Dialogues) -
     set_calibration(model, outputs)
 
 
-def calibrate_on(model: MmserModel, batches: Sequence[dict[str, Any]]) -> None:
+def calibrate_on(model: MmserModel, batches: Iterable[dict[str, Any]]) -> None:
     """Calibrate on batches of inputs.
 
     Args:
         model: changed in place.
-        batches: `inputs` as `forward` takes them; `targets` with emotion, (batch, classes), intensity and
-            change, (batch,).
+        batches: as `outputs_of` takes them; `targets` with emotion, (batch, classes), intensity and change,
+            (batch,).
     """
     model.eval()
     outputs = Outputs()
     levels, said = [np.zeros(0)], [np.zeros(0)]
-    for batch in batches:
-        device = model.audio_scale.device
-        with torch.inference_mode():
-            out = model(**{k: v.to(device) for k, v in batch["inputs"].items()})
-        outputs.add(out, batch["targets"]["emotion"], batch["targets"]["change"])
-        outputs.add_alone(out, batch["targets"]["emotion"])
+    for out, targets in outputs_of(model, batches):
+        outputs.add(out, targets["emotion"], targets["change"])
+        outputs.add_alone(out, targets["emotion"])
         assert out.has_audio is not None and out.intensity_logits is not None
         heard = out.has_audio.cpu()
-        levels.append(batch["targets"]["intensity"][heard].numpy())
+        levels.append(targets["intensity"][heard].numpy())
         said.append(out.intensity_logits.sigmoid().cpu()[heard].numpy())
     set_calibration(model, outputs)
     set_intensity(model, np.concatenate(levels), np.concatenate(said))

@@ -1,7 +1,7 @@
 """Labelled rows → dialogues to train on: real ones, and made calls of one speaker's clips."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,12 +32,59 @@ class Dialogue:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """Turns of a dialogue that are computed at once; who speaks and what changed come from all of it."""
+
+    dialogue: Dialogue
+    first: int
+    last: int  # exclusive
+
+    @classmethod
+    def whole(cls, dialogue: Dialogue) -> "Piece":
+        """Return all of a dialogue."""
+        return cls(dialogue, 0, len(dialogue.turns))
+
+
+@dataclass(frozen=True)
 class Labels:
     """What a turn is trained towards; None = not known."""
 
     emotions: tuple[str, ...]
     changed: bool | None
     direction: str | None  # worse, better, lateral
+
+
+def bounded_batches(dialogues: Sequence[Dialogue], most: int) -> Iterator[list[Piece]]:
+    """Yield batches of at most `most` turns: whole dialogues, or the next piece of one that is longer.
+
+    The pieces of a long dialogue follow each other, each alone in its batch.
+    """
+    batch: list[Piece] = []
+    count = 0
+    for dialogue in dialogues:
+        turns = len(dialogue.turns)
+        if batch and count + turns > most:
+            yield batch
+            batch, count = [], 0
+        if turns > most:
+            for first in range(0, turns, most):
+                yield [Piece(dialogue, first, min(first + most, turns))]
+        else:
+            batch.append(Piece.whole(dialogue))
+            count += turns
+    if batch:
+        yield batch
+
+
+def validation_dialogues(examples: Sequence[Example]) -> list[Dialogue]:
+    """Return every row once: dialogues as they were, in order, and single rows as dialogues of one turn."""
+    groups: dict[str, list[int]] = {}
+    for row, example in enumerate(examples):
+        groups.setdefault(example.dialogue_id or f"row {row}", []).append(row)
+    return [
+        Dialogue(tuple(Turn(r, 0) for r in sorted(g, key=lambda r: examples[r].turn_index or 0)), False, 0)
+        for g in groups.values()
+    ]
 
 
 def speakers_of(examples: Sequence[Example], turns: Sequence[Turn], made: bool) -> list[int]:

@@ -1,6 +1,6 @@
 """The stage "joint": the whole model at once, from waveforms and words, on dialogues with any labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -11,7 +11,6 @@ from pydantic import ConfigDict, Field
 from torch import Tensor, nn
 
 from mmser.data import Example, examples_of
-from mmser.evaluation import metrics
 from mmser.labels import DIRECTIONS, EMOTIONS
 from mmser.model import MmserModel, MmserProcessor
 from mmser.model.losses_mmser import task_losses
@@ -21,13 +20,17 @@ from mmser.training.clip_reader import ClipReader
 from mmser.training.dialogues import (
     Dialogue,
     DialogueSampler,
+    Piece,
     Turn,
+    bounded_batches,
     labels_of,
     roles_of,
     speakers_of,
+    validation_dialogues,
 )
 from mmser.training.loop import LoopConfig, Rows
 from mmser.training.targets import example_intensity, label_counts
+from mmser.training.validation import score_rows
 
 TASKS = ("emotion", "audio", "text", "intensity", "change", "direction")
 FITTED_CLIPS = 400  # from which functionals are standardised
@@ -186,21 +189,22 @@ class JointStage:
 
     def collate(self, rows: Rows) -> dict[str, Any]:
         """Return model inputs and targets of augmented dialogues."""
-        return self._batch(rows, "train")
+        return self._batch([Piece.whole(dialogue) for dialogue in rows], "train")
 
-    def _batch(self, dialogues: Sequence[Dialogue], split: str) -> dict[str, Any]:
+    def _batch(self, pieces: Sequence[Piece], split: str) -> dict[str, Any]:
         examples = self.examples[split]
         audio: list[Waveform | None] = []
         texts: list[str | None] = []
         keys: list[tuple[int, int, int]] = []  # dialogue, speaker, position
         roles: list[str] = []
         targets: dict[str, list[Any]] = {n: [] for n in ("emotion", "intensity", "change", "direction")}
-        for number, dialogue in enumerate(dialogues):
+        for number, piece in enumerate(pieces):
+            dialogue, part = piece.dialogue, slice(piece.first, piece.last)
             speakers = speakers_of(examples, dialogue.turns, dialogue.made)
             labels = labels_of(examples, dialogue)
-            roles += roles_of(examples, dialogue, random=split == "train")
+            roles += roles_of(examples, dialogue, random=split == "train")[part]
             scene = self._scene(dialogue) if split == "train" else None
-            for position, turn in enumerate(dialogue.turns):
+            for position, turn in enumerate(dialogue.turns[part], piece.first):
                 audio.append(self._sound(turn, split, scene))
                 texts.append(self._words(examples[turn.row]))
                 keys.append((number, speakers[position], position))
@@ -294,19 +298,14 @@ class JointStage:
         """Set the temperatures and thresholds in the model's config from validation rows."""
         calibrate_on(self.model, self._validation_batches())
 
-    def _validation_batches(self) -> list[dict[str, Any]]:
-        examples = self.examples["validation"]
-        groups: dict[str, list[int]] = {}
-        for row, example in enumerate(examples):
-            groups.setdefault(example.dialogue_id or f"row {row}", []).append(row)
-        dialogues = [
-            Dialogue(
-                tuple(Turn(r, 0) for r in sorted(g, key=lambda r: examples[r].turn_index or 0)), False, 0
-            )
-            for g in groups.values()
-        ]
-        size = self.config.batch_size
-        return [self._batch(dialogues[i : i + size], "validation") for i in range(0, len(dialogues), size)]
+    def _validation_batches(self) -> Iterator[dict[str, Any]]:
+        """Yield validation rows, each once, in batches no larger than training's.
+
+        A dialogue of more turns than that comes in pieces; "continues" marks those that take up its state.
+        """
+        dialogues = validation_dialogues(self.examples["validation"])
+        for pieces in bounded_batches(dialogues, self.config.batch_size * self.config.dialogue_turns):
+            yield self._batch(pieces, "validation") | {"continues": pieces[0].first > 0}
 
 
 def _class_weights(examples: Sequence[Example]) -> dict[str, np.ndarray]:
@@ -316,36 +315,3 @@ def _class_weights(examples: Sequence[Example]) -> dict[str, np.ndarray]:
         counts = np.maximum(np.sum([e.target() for e in examples if e.corpus == corpus], 0), 1.0)
         found[corpus] = counts**-0.5 / np.mean(counts**-0.5)
     return found
-
-
-def score_rows(model: MmserModel, batches: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Return UAR in percent, CCC of intensity and MCC of change (at 0.5), each where there are labels."""
-    truth: list[int] = []
-    guess: list[int] = []
-    rows: dict[str, list[float]] = {n: [] for n in ("intensity", "strength", "change", "shift")}
-    for batch in batches:
-        device = model.audio_scale.device
-        with torch.inference_mode():
-            output = model(**{k: v.to(device) for k, v in batch["inputs"].items()})
-        targets = batch["targets"]
-        known = (targets["emotion"] > 0).sum(1) == 1  # an answer to several labels is neither right nor wrong
-        truth += targets["emotion"][known].argmax(1).tolist()
-        guess += output.logits.cpu()[known].argmax(1).tolist()
-        rated = ~targets["intensity"].isnan()
-        rows["intensity"] += targets["intensity"][rated].tolist()
-        rows["strength"] += output.intensity_logits.cpu()[rated].sigmoid().tolist()
-        turned = ~targets["change"].isnan() & output.has_previous.cpu()
-        rows["change"] += targets["change"][turned].tolist()
-        rows["shift"] += output.change_logits.cpu()[turned].sigmoid().tolist()
-    found: dict[str, float] = {}
-    if truth:
-        found["uar"] = round(metrics.uar(truth, guess), 3)
-    if len(set(rows["intensity"])) > 1:
-        found["intensity_ccc"] = metrics.concordance(rows["intensity"], rows["strength"])
-    if len(set(rows["change"])) > 1:
-        shifts = metrics.shift_scores([c > 0.5 for c in rows["change"]], rows["shift"], 0.5)
-        found["change_mcc"] = shifts["mcc"]
-    if not found:
-        return {}
-    parts = [found.get("uar", 0.0), 10 * found.get("intensity_ccc", 0.0), 10 * found.get("change_mcc", 0.0)]
-    return found | {"score": sum(parts)}

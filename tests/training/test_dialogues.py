@@ -14,6 +14,7 @@ from mmser.training.dialogues import (
     Dialogue,
     DialogueSampler,
     Turn,
+    bounded_batches,
     corpus_shares,
     labels_of,
     roles_of,
@@ -32,6 +33,17 @@ def sampler(examples: list[Example], **options: Any) -> DialogueSampler:
 
 def real(count: int) -> Dialogue:
     return Dialogue(tuple(Turn(row, 0) for row in range(count)), made=False, seed=0)
+
+
+def test_batches_hold_whole_dialogues_and_only_long_ones_come_in_pieces():
+    sizes = [2, 3, 1, 9, 1, 4, 1]
+    batches = list(bounded_batches([real(size) for size in sizes], 4))
+    spans = [[(len(p.dialogue.turns), p.first, p.last) for p in batch] for batch in batches]
+    assert [len(batch) for batch in batches if batch[0].dialogue.turns == real(9).turns] == [1, 1, 1]
+    assert [s for batch in spans for s in batch if s[0] == 9] == [(9, 0, 4), (9, 4, 8), (9, 8, 9)]
+    assert all(sum(last - first for _, first, last in batch) <= 4 for batch in spans)
+    assert sum(last - first for batch in spans for _, first, last in batch) == sum(sizes)
+    assert not list(bounded_batches([], 4))
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0, 1000.0])

@@ -13,6 +13,7 @@ from mmser.data import CorpusEntry, load_corpora
 from mmser.labels import EMOTIONS
 from mmser.model import MmserProcessor
 from mmser.training.joint_stage import TASKS, JointConfig, JointStage, LossWeights
+from mmser.training.validation import outputs_of
 from tests.model_fixtures import tiny_model, tiny_tokenizer
 from tests.training.training_fixtures import SILENT, made_rows, write_manifest
 
@@ -118,6 +119,48 @@ def test_words_of_another_language_and_of_a_script_are_not_read(made: Path):
     assert one._words(replace(example, sentence="made/dogs")) is None
     long = one._words(replace(example, text="parcel " * 400))
     assert long is not None and 1 < one.processor.count_tokens(long) <= one.processor.max_text_tokens
+
+
+def talk(turns: int) -> list[dict[str, Any]]:
+    """Return a long dialogue of two speakers by words alone, for validation."""
+    shared = {"corpus": "talks", "split": "validation", "dialogue_id": "dlong"}
+    return [
+        {"id": f"long_{turn}", "text": "i am so late", "emotion": EMOTIONS[turn % 5], "turn_index": turn}
+        | {"speaker": f"v{turn % 2}"}
+        | shared
+        for turn in range(turns)
+    ]
+
+
+def test_a_long_dialogue_is_scored_in_pieces_as_it_would_be_at_once(made: Path):
+    """Memory is bounded by turns, whatever the length of a call; what was said before is still known."""
+    rows = [*made_rows(made), *talk(13)]
+    answers: list[dict[str, torch.Tensor]] = []
+    for batch_size, most in ((1, 4), (100, 400)):
+        one = stage(made, rows, batch_size=batch_size)
+        sizes, logits, change = [], [], []
+        batches = one._validation_batches()
+        assert iter(batches) is batches  # one at a time
+        for output, targets in outputs_of(one.model, batches):
+            sizes.append(len(output.logits))
+            logits.append(output.logits)
+            assert not (~targets["change"].isnan() & ~output.has_previous).any()
+            change.append(targets["change"])
+        assert sum(sizes) == len(one.examples["validation"]) and max(sizes) <= most
+        answers.append({"logits": torch.cat(logits), "change": torch.cat(change)})
+    cut, whole = answers
+    assert torch.equal(cut["change"].isnan(), whole["change"].isnan())
+    assert torch.allclose(cut["logits"], whole["logits"], atol=1e-4)
+
+
+def test_pieces_of_a_call_without_its_beginning_would_be_judged_otherwise(made: Path):
+    one = stage(made, [*made_rows(made), *talk(13)], batch_size=1)
+    batches = list(one._validation_batches())
+    known = torch.cat([out.logits for out, _ in outputs_of(one.model, batches)])
+    alone = torch.cat(
+        [out.logits for out, _ in outputs_of(one.model, [b | {"continues": False} for b in batches])]
+    )
+    assert not torch.allclose(known, alone, atol=1e-3)
 
 
 def test_turns_of_a_dialogue_stay_in_order_with_their_change(made: Path):

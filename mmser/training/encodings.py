@@ -12,8 +12,11 @@ from mmser.model import MmserModel, MmserProcessor
 from mmser.model.audio_mmser import AudioFeatures
 from mmser.model.modeling_mmser import Encoded
 from mmser.training.acoustic_cache import Clip
+from mmser.training.words import fitting
 
 BATCH = 48
+MAX_WORDS = 64  # of one utterance
+ROOM = 32  # tokens that a text which is cut leaves to longer words
 
 
 @dataclass
@@ -76,11 +79,10 @@ def corrupt(words: list[str], pool: list[str], rng: np.random.Generator) -> tupl
 
 def _shortened(words: list[str], processor: MmserProcessor) -> list[str]:
     """Return as many words as one utterance holds; a few comments are long rows of symbols."""
-    words = words[:64]
-    if sum(map(len, words)) > 2 * processor.max_text_tokens:
-        while processor.count_tokens(" ".join(words)) > processor.max_text_tokens - 32:
-            words = words[: len(words) - 1]
-    return words
+    most, words = processor.max_text_tokens, words[:MAX_WORDS]
+    if processor.count_tokens(" ".join(words)) <= most:
+        return words
+    return fitting(words, max(most // 2, most - ROOM), processor.count_tokens)
 
 
 def encode_texts(
@@ -98,7 +100,10 @@ def encode_texts(
     doubts: list[list[float] | None] = [None] * len(texts)
     for i, text in enumerate(texts):
         if text and rng.random() < corrupted:
-            texts[i], doubts[i] = corrupt(text, pool, rng)
+            heard, sure = corrupt(text, pool, rng)
+            # Words that are swapped in may be longer than their own.
+            texts[i] = fitting(heard, processor.max_text_tokens, processor.count_tokens)
+            doubts[i] = sure[: len(texts[i])]
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     done: dict[int, Words] = {}
     for start in range(0, len(order), BATCH):

@@ -31,6 +31,7 @@ from mmser.training.dialogues import (
 from mmser.training.loop import LoopConfig, Rows
 from mmser.training.targets import example_intensity, label_counts
 from mmser.training.validation import score_rows
+from mmser.training.words import fitting
 
 TASKS = ("emotion", "audio", "text", "intensity", "change", "direction")
 FITTED_CLIPS = 400  # from which functionals are standardised
@@ -252,12 +253,8 @@ class JointStage:
         """Return the words that the text encoder reads, cut to what it takes."""
         if not example.text or not self._may_read(example):
             return None
-        words = example.text.split()
-        while (
-            len(words) > 1 and self.processor.count_tokens(" ".join(words)) > self.processor.max_text_tokens
-        ):
-            words = words[: max(1, len(words) * 3 // 4)]
-        return " ".join(words)
+        processor = self.processor
+        return " ".join(fitting(example.text.split(), processor.max_text_tokens, processor.count_tokens))
 
     def _targets(self, turn: Turn, examples: Sequence[Example], *, weigh: bool) -> tuple[list[float], float]:
         example = examples[turn.row]

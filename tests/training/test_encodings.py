@@ -8,11 +8,12 @@ import pytest
 import soundfile
 import torch
 
+from mmser.model import MmserProcessor
 from mmser.model.acoustics_mmser import NUM_FUNCTIONALS, Acoustics
 from mmser.training.acoustic_cache import SPEEDS, cache_acoustics, gain_response, read_clip, read_part
 from mmser.training.calibration import fit_temperature
-from mmser.training.encodings import corrupt
-from tests.model_fixtures import tiny_model
+from mmser.training.encodings import corrupt, encode_texts
+from tests.model_fixtures import tiny_model, tiny_tokenizer
 from tests.training.made_clips import example
 
 
@@ -24,6 +25,16 @@ def test_corrupted_words_are_the_doubtful_ones():
     right = [c for h, c in zip(heard, sure, strict=True) if h == "word"]
     assert wrong and right
     assert np.mean(wrong) < 0.4 < 0.7 < np.mean(right)
+
+
+@pytest.mark.parametrize("text", ["!" * 200, "很" * 180, "https://a.b/" + "abc?" * 80, "?" * 126 + " so"])
+def test_texts_of_one_long_word_are_encoded_even_among_corrupted_ones(text: str):
+    """A long word may also be swapped into a text that was short."""
+    model, processor = tiny_model(), MmserProcessor(tiny_tokenizer())
+    rows = [example("anger", text=said) for said in (text, "i am so late " * 9)]
+    for corrupted in (0.0, 1.0):
+        found = encode_texts(model, processor, rows, corrupted=corrupted, seed=1)
+        assert all(0 < len(words.tokens) <= processor.max_text_tokens for words in found)
 
 
 def test_gain_moves_levels_and_nothing_else():

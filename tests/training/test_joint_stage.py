@@ -121,6 +121,18 @@ def test_words_of_another_language_and_of_a_script_are_not_read(made: Path):
     assert long is not None and 1 < one.processor.count_tokens(long) <= one.processor.max_text_tokens
 
 
+@pytest.mark.parametrize("text", ["!" * 200, "?a" * 180, "https://a.b/" + "abc?" * 80])
+def test_a_long_text_without_spaces_trains_by_its_beginning(text: str, made: Path):
+    """Such a row is one word, which no cut between words makes shorter."""
+    rows = [row | {"text": text} if row["corpus"] == "sayings" else row for row in made_rows(made)]
+    one = stage(made, rows)
+    example = next(e for e in one.examples["train"] if e.corpus == "sayings")
+    read = one._words(example)
+    assert read and text.startswith(read)
+    assert one.processor.count_tokens(read) <= one.processor.max_text_tokens
+    assert batch(one, 12)["inputs"]["text_mask"].any()
+
+
 def talk(turns: int) -> list[dict[str, Any]]:
     """Return a long dialogue of two speakers by words alone, for validation."""
     shared = {"corpus": "talks", "split": "validation", "dialogue_id": "dlong"}

@@ -174,8 +174,15 @@ def by_speaker(examples: Sequence[Example], splits: Splits, corpus: str) -> list
         corpus: for messages, and what the speakers' names begin with.
 
     Raises:
-        DataError: if a row has no speaker, or the splits name one who is not there.
+        DataError: if a row has a split already or no speaker, or the splits name one who is not there.
     """
+    marked = next((e for e in examples if e.split is not None), None)
+    if marked is not None:
+        # Whichever of the two were taken, rows that the other keeps for testing could train.
+        raise DataError(
+            f"{corpus}: the row {marked.id} is marked {marked.split} in the data, and the configuration "
+            "gives splits too; leave out `splits`, or the split in the data"
+        )
     names = [None if e.speaker is None else e.speaker.removeprefix(f"{corpus}/") for e in examples]
     nameless = next((e.id for e, name in zip(examples, names, strict=True) if name is None), None)
     if nameless is not None:

@@ -79,6 +79,18 @@ def test_own_rows_without_speakers_cannot_be_split_by_them(root: Path):
         load_corpora([entry], root)
 
 
+def test_splits_do_not_override_what_the_data_themselves_keep_for_testing(root: Path):
+    rows = "1.wav,anger,anna,\n1.wav,fear,ben,test\n"
+    write(root / "mine" / "m.csv", f"audio,emotion,speaker,split\n{rows}")
+    entry = CorpusEntry(corpus="manifest", path="mine/m.csv", name="mine", splits={"test": ["anna"]})
+    with pytest.raises(DataError, match="mine: the row m:3 is marked test in the data, and the config"):
+        load_corpora([entry], root)
+    write_clip(root / "parts" / "test" / "anger" / "1.wav")
+    entry = CorpusEntry(corpus="audio_folder", path="parts", splits={})
+    with pytest.raises(DataError, match="the row test/anger/1 is marked test in the data"):
+        load_corpora([entry], root)
+
+
 def test_every_public_corpus_has_a_licence():
     assert set(LICENCES) == set(CORPORA) - {"manifest", "audio_folder", "calls"}
     assert licence_of("cameo_cafe") == LICENCES["cameo"] and licence_of("mine") is None

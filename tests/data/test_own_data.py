@@ -278,3 +278,16 @@ def test_corrupt_clips_are_named_among_sound_ones(tmp_path: Path):
     assert reasons["late"] == "the part from 0.10 s to 9.00 s is not within the 0.30 s of the recording"
     embedded = dataset.map(lambda row: {"audio": {"bytes": b"broken", "path": None}})
     assert len(check_audio(embedded)) == len(dataset)
+
+
+def test_parts_that_hold_nothing_are_named(tmp_path: Path):
+    """A channel that the file does not have, and a part that lasts less than a sample."""
+    write_clip(tmp_path / "1.wav")
+    parts = ("left,,,0", "right,,,1", "brief,0.1,0.10002,", "late,0.29999,,", "step,0.1,0.1001,")
+    rows = "".join(f"1.wav,{part}\n" for part in parts)
+    found = dict(check_audio(read_manifest(write(tmp_path / "m.csv", f"audio,id,start,end,channel\n{rows}"))))
+    assert found == {
+        "right": "channel 1 (counted from 0) is not among the 1 channel of the recording",
+        "brief": "the part from 0.10000 s to 0.10002 s is too short to hold a sample",
+        "late": "the part from 0.29999 s to 0.30000 s is too short to hold a sample",
+    }

@@ -139,6 +139,25 @@ def test_too_few_examples_are_not_judged():
     assert audit(dataset, read_sound=False).label_checks == ()
 
 
+def test_labels_that_each_speaker_has_one_of_are_not_judged_and_that_is_said():
+    """Six speakers, one of whom is sad alone: without that voice nothing but anger is left to learn from."""
+    dataset = split_by_speaker(
+        each=20,
+        emotions=lambda s, i: ("sadness",) if s == 1 else ("anger",),
+        text=lambda s, i: f"some words of {s} and number {i}",
+    )
+    found = audit(dataset, read_sound=False)
+    (one,) = [f for f in found.findings if f.check == "labels not checked"]
+    assert (one.severity, one.count) == ("note", 120) and "by text: kept apart by speaker" in one.message
+    assert found.label_checks == ()
+
+
+def test_texts_that_share_no_word_are_not_judged_and_that_is_said():
+    dataset = split_by_speaker(text=lambda s, i: f"word{s}x{i}")
+    (one,) = [f for f in audit(dataset, read_sound=False).findings if f.check == "labels not checked"]
+    assert "by text: hardly a word stands in two of the texts" in one.message
+
+
 def test_an_audit_survives_json():
     dataset = split_by_speaker(text=lambda s, i: f"{LABELS[i % 3]} and {s}", sentence=lambda s, i: f"{i % 4}")
     report = audit(dataset, read_sound=False)

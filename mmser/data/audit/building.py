@@ -8,9 +8,9 @@ from mmser import __version__
 from mmser.data.audit.columns import Columns, audio_of, columns_of, rows_with_audio
 from mmser.data.audit.confidence import check_audio_labels, check_text_labels, draw, find_suspicious
 from mmser.data.audit.labels import find_label_faults, summarise_corpus
-from mmser.data.audit.records import SCHEMA, SEVERITIES, Audit, CorpusSummary, Duplicate, LabelCheck
+from mmser.data.audit.records import SCHEMA, SEVERITIES, Audit, CorpusSummary, Duplicate, Finding, LabelCheck
 from mmser.data.audit.scripts import find_scripts, summarise_script
-from mmser.data.audit.sound import ClipReader, ClipSound, Unreadable, listen
+from mmser.data.audit.sound import ClipSound, NativeReader, Unreadable, listen
 from mmser.data.audit.soundness import find_copies, find_duplicates, find_sound_faults, summarise_sound
 from mmser.data.audit.splits import find_overlaps, split_corpora
 from mmser.progress import ProgressCallback, ignore_progress
@@ -56,7 +56,7 @@ def audit(
         findings += find_label_faults(summary, columns, rows)
         findings += find_sound_faults(split.corpus, columns, own, lost)
     checks = _check_labels(columns, clips, scripted, max_labels, progress)
-    findings += [find_suspicious(check) for check in checks]
+    findings += [check if isinstance(check, Finding) else find_suspicious(check) for check in checks]
     return Audit(
         schema=SCHEMA,
         mmser_version=__version__,
@@ -65,7 +65,7 @@ def audit(
         corpora=tuple(summaries),
         findings=tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))),
         duplicates=tuple(duplicates),
-        label_checks=tuple(checks),
+        label_checks=tuple(check for check in checks if isinstance(check, LabelCheck)),
     )
 
 
@@ -78,7 +78,7 @@ def _sound(
     wanted = {row for rows in columns.by_corpus().values() for row in draw(columns, rows, max_labels)}
     clips: list[ClipSound] = []
     unreadable: list[Unreadable] = []
-    reader = ClipReader(audio, columns)
+    reader = NativeReader(audio, columns)
     try:
         for heard in listen(reader, rows_with_audio(audio), frozenset(wanted), progress):
             if isinstance(heard, ClipSound):
@@ -96,7 +96,7 @@ def _check_labels(
     scripted: set[str],
     max_labels: int,
     progress: ProgressCallback,
-) -> list[LabelCheck]:
+) -> list[LabelCheck | Finding]:
     """Check each corpus by its sound, where it was heard, and by its words, unless they are a script."""
     functionals = {clip.row: clip.functionals for clip in clips if clip.functionals is not None}
     corpora = columns.by_corpus() if max_labels else {}

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import clone
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
@@ -72,8 +73,10 @@ def contradict(probabilities: Floats, given: Ints) -> Contradictions:
 
 def check_audio_labels(
     columns: Columns, rows: Sequence[int], functionals: Mapping[int, npt.NDArray[np.float32]]
-) -> LabelCheck | None:
+) -> LabelCheck | Finding | None:
     """Judge one corpus's labels by the sound of its clips; None where there is too little to learn from.
+
+    Where no judge can be trained on some of the corpus for the rest of it, a note says why.
 
     Args:
         columns: of the dataset.
@@ -91,8 +94,10 @@ def check_audio_labels(
     return _check(columns, chosen, _available(columns, rows), features, model, "audio")
 
 
-def check_text_labels(columns: Columns, rows: Sequence[int], most: int) -> LabelCheck | None:
+def check_text_labels(columns: Columns, rows: Sequence[int], most: int) -> LabelCheck | Finding | None:
     """Judge one corpus's labels by its words; None where there is too little to learn from.
+
+    Where no judge can be trained on some of the corpus for the rest of it, a note says why.
 
     Args:
         columns: of the dataset.
@@ -168,14 +173,16 @@ def _check(
     features: Any,
     model: Any,
     modality: Literal["audio", "text"],
-) -> LabelCheck:
+) -> LabelCheck | Finding:
     names, given = np.unique(np.array([columns.label(row) for row in rows]), return_inverse=True)
     groups, grouped_by = _groups(columns, rows)
     folds = StratifiedKFold if groups is None else StratifiedGroupKFold
     splitter = folds(NUM_FOLDS, shuffle=True, random_state=0)
-    probabilities = cross_val_predict(
-        model, features, given, groups=groups, cv=splitter, method="predict_proba"
-    )
+    parts = list(splitter.split(given, given, groups))
+    why = _why_not(parts, given, features, model, grouped_by)
+    if why is not None:
+        return _unchecked(columns.corpus[rows[0]], modality, why, len(rows))
+    probabilities = cross_val_predict(model, features, given, cv=parts, method="predict_proba")
     found = contradict(probabilities, given)
     right = probabilities.argmax(1) == given
     suspicious = np.flatnonzero(found.off_diagonal)
@@ -200,6 +207,33 @@ def _check(
             )
             for i in worst[:MAX_LISTED]
         ),
+    )
+
+
+def _why_not(
+    parts: Sequence[tuple[Ints, Ints]], given: Ints, features: Any, model: Any, grouped_by: str
+) -> str | None:
+    """Return why a judge cannot be trained on each fold's other examples; None where it can."""
+    words = clone(model[0]) if isinstance(model[0], TfidfVectorizer) else None
+    for others, held_out in parts:
+        if not len(held_out) or len(np.unique(given[others])) < 2:
+            return f"kept apart by {grouped_by}, some examples leave no two classes to learn from"
+        try:
+            if words is not None:
+                words.fit(features[others])
+        except ValueError:  # what it says of texts of which it keeps no word
+            return "hardly a word stands in two of the texts"
+    return None
+
+
+def _unchecked(corpus: str, modality: str, why: str, count: int) -> Finding:
+    return Finding(
+        severity="note",
+        check="labels not checked",
+        corpus=corpus,
+        message=f"they cannot be judged by {modality}: {why}",
+        count=count,
+        total=count,
     )
 
 

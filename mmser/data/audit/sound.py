@@ -56,8 +56,8 @@ class Unreadable:
     reason: str
 
 
-class ClipReader:
-    """Reads rows' audio; keeps the last file open, since rows of one recording follow each other."""
+class NativeReader:
+    """Reads rows' audio at its file's own rate; rows of one recording follow each other, and share it."""
 
     def __init__(self, audio: Dataset, columns: Columns) -> None:
         self._audio, self._columns = audio, columns
@@ -117,7 +117,7 @@ class ClipReader:
 
 
 def listen(
-    reader: ClipReader, rows: Sequence[int], wanted: frozenset[int], progress: ProgressCallback
+    reader: NativeReader, rows: Sequence[int], wanted: frozenset[int], progress: ProgressCallback
 ) -> Iterator[ClipSound | Unreadable]:
     """Yield what each row sounds like; rows without audio yield nothing.
 

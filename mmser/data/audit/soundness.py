@@ -8,7 +8,7 @@ import numpy as np
 from mmser.data.audit.columns import UNASSIGNED, Columns
 from mmser.data.audit.fingerprint import MIN_CORRELATION, SURE_BIT_ERROR, correlation, find_matches
 from mmser.data.audit.records import MAX_EXAMPLES, Duplicate, Finding, Severity, SoundSummary
-from mmser.data.audit.sound import ClipReader, ClipSound, Unreadable
+from mmser.data.audit.sound import ClipSound, NativeReader, Unreadable
 from mmser.progress import ProgressCallback
 
 CLIPPED = 1e-3  # share of a clip's samples on plateaus, beyond which it counts as clipped
@@ -151,7 +151,7 @@ def _same_length(corpus: str, clips: Sequence[ClipSound]) -> list[Finding]:
 
 
 def find_duplicates(
-    columns: Columns, clips: Sequence[ClipSound], reader: ClipReader, progress: ProgressCallback
+    columns: Columns, clips: Sequence[ClipSound], reader: NativeReader, progress: ProgressCallback
 ) -> list[Duplicate]:
     """Return the clips that hold one recording, across splits first.
 

@@ -1,4 +1,4 @@
-"""Reads the audio of labelled rows; the latest stay in memory."""
+"""Reads the audio of labelled rows; the latest clips stay in memory, the latest files open."""
 
 from collections import OrderedDict
 from typing import Any
@@ -6,15 +6,19 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from mmser.audio import SAMPLING_RATE, open_recording
+from mmser.audio import SAMPLING_RATE, AudioSource, open_recording
 from mmser.errors import MmserError
 from mmser.training.augmentation import Waveform
 
 KEPT_SECONDS = 3 * 3600.0  # of audio in memory: 700 MB
+KEPT_FILES = 16  # open at once
 
 
 class ClipReader:
     """Mono waveforms at 16 kHz of the rows of a dataset with `mmser.data.FEATURES`.
+
+    A file that is opened is hashed, and an MP3 or Ogg decoded, as a whole: turns of one call, which are read
+    one after the other, share one opening. Close it to close the files.
 
     Args:
         dataset: map-style.
@@ -26,6 +30,12 @@ class ClipReader:
         self.max_seconds = max_seconds
         self._kept: OrderedDict[int, Waveform | None] = OrderedDict()
         self._seconds = 0.0
+        self._open: OrderedDict[str, AudioSource] = OrderedDict()
+
+    def close(self) -> None:
+        """Close the files that are still open; what is read later opens its own again."""
+        while self._open:
+            self._open.popitem()[1].close()
 
     def read(self, index: int) -> Waveform | None:
         """Return the waveform of a row, None where it has no audio.
@@ -48,13 +58,12 @@ class ClipReader:
         audio = row["audio"]
         if audio is None:
             return None
-        source = audio["bytes"] if audio["bytes"] is not None else audio["path"]
         try:
-            with open_recording(source) as recording:
-                start = row["start"] or 0.0
-                end = min(row["end"] or recording.duration, recording.duration, start + self.max_seconds)
-                own = range(recording.num_channels) if row["channel"] is None else [row["channel"]]
-                channels = [recording.read(start, end, c) for c in own]
+            if audio["bytes"] is not None:
+                with open_recording(audio["bytes"]) as recording:
+                    channels = self._channels(recording, row)
+            else:
+                channels = self._channels(self._opened(audio["path"]), row)
         except MmserError as error:
             raise MmserError(
                 f"the clip {row['corpus']}/{row['id']} cannot be used: {error}; take it out, or give "
@@ -66,3 +75,18 @@ class ClipReader:
                 f"the clip {row['corpus']}/{row['id']} lasts no time; take it out, or give --skip-bad"
             )
         return waveform
+
+    def _channels(self, recording: AudioSource, row: dict[str, Any]) -> list[Waveform]:
+        start = row["start"] or 0.0
+        end = min(row["end"] or recording.duration, recording.duration, start + self.max_seconds)
+        own = range(recording.num_channels) if row["channel"] is None else [row["channel"]]
+        return [recording.read(start, end, channel) for channel in own]
+
+    def _opened(self, path: str) -> AudioSource:
+        """Return an open file; the one that was not read for longest is closed for it."""
+        if path not in self._open:
+            while len(self._open) >= KEPT_FILES:
+                self._open.popitem(last=False)[1].close()
+            self._open[path] = open_recording(path)
+        self._open.move_to_end(path)
+        return self._open[path]

@@ -133,6 +133,11 @@ class JointStage:
         if fit_functionals:
             self._fit_functionals()
 
+    def close(self) -> None:
+        """Close the recordings that are open."""
+        for reader in self.readers.values():
+            reader.close()
+
     def _fit_functionals(self) -> None:
         """Set the standardisation of the functionals from training clips as they will be heard."""
         rng = np.random.default_rng(0)

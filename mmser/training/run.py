@@ -1,5 +1,6 @@
 """One training from a configuration: data, guard, model, stages, calibration, the saved model."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -127,13 +128,14 @@ def _train_joint(
     assert config.joint is not None
     new = config.model.start_from is None and not _is_staged(config)
     stage = JointStage(model, processor, dataset, config.joint, config.shares(), fit_functionals=new)
-    fit(stage, config.joint, work, seed=config.seed, about=config.model.model_dump(mode="json"))
-    merge_adapters(model)
-    round_text_weights(model)
-    if stage.examples["validation"]:
-        stage.calibrate()
-    else:
-        say("there are no validation rows: the model's probabilities are not calibrated")
+    with contextlib.closing(stage):
+        fit(stage, config.joint, work, seed=config.seed, about=config.model.model_dump(mode="json"))
+        merge_adapters(model)
+        round_text_weights(model)
+        if stage.examples["validation"]:
+            stage.calibrate()
+        else:
+            say("there are no validation rows: the model's probabilities are not calibrated")
 
 
 def _require_validation(config: TrainingConfig, dataset: Dataset) -> None:

@@ -3,6 +3,7 @@
 Each stage leaves a checkpoint and is passed over where that is complete.
 """
 
+import contextlib
 import copy
 import dataclasses
 from collections import defaultdict
@@ -90,7 +91,8 @@ def _train_dialogues(
     stage = JointStage(
         model, processor, to_dataset(words), config.dialogues, shares, fit_functionals=False, name="dialogues"
     )
-    fit(stage, config.dialogues, folder, seed=config.seed, about=[stage.size])
+    with contextlib.closing(stage):
+        fit(stage, config.dialogues, folder, seed=config.seed, about=[stage.size])
     _train_all_but(model, frozen)
 
 

@@ -101,6 +101,7 @@ class TrainingConfig(BaseModel):
         return {entry.name or entry.corpus: entry.share for entry in self.data if entry.share is not None}
 
 
+_LENGTHS = {"steps": "epochs", "epochs": "steps"}  # each in place of the other
 STAGES = ("text", "dialogues", "frames", "views", "fusion", "joint")
 
 
@@ -109,20 +110,28 @@ def read_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainingConf
 
     Args:
         path: a YAML file.
-        overrides: "key=value" with dotted keys, such as "joint.steps=50"; values are YAML.
+        overrides: "key=value" with dotted keys, such as "joint.steps=50"; values are YAML. Steps replace
+            the epochs of the file, and the other way round.
 
     Raises:
         ConfigError: if a file cannot be read, a key is unknown (the nearest is named) or a value is wrong.
     """
     values = _read_yaml(Path(path), ())
+    given = [override.partition("=")[0] for override in overrides]
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key:
             raise ConfigError(f"{override!r} is no override; write key=value, such as joint.steps=50")
         try:
-            _put(values, key.split("."), yaml.safe_load(value))
+            read = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise ConfigError(f"the value in {override!r} is not valid YAML") from error
+        _put(values, key.split("."), read)
+        stage, _, length = key.rpartition(".")
+        other = f"{stage}.{_LENGTHS.get(length)}"
+        # The length that the file gives is what such an override replaces.
+        if stage in STAGES and length in _LENGTHS and read is not None and other not in given:
+            values[stage].pop(_LENGTHS[length], None)
     try:
         return TrainingConfig.model_validate(values)
     except ValidationError as error:

@@ -79,6 +79,18 @@ def test_a_mistake_is_named_with_what_is_allowed(override: str, said: str, tmp_p
     assert said in problem(write(tmp_path, **GOOD), override)
 
 
+def test_an_override_of_the_length_replaces_the_other_way_to_give_it(tmp_path: Path):
+    """As `joint.steps=50` on a configuration that gives epochs; who gives both is told."""
+    path = write(tmp_path, **GOOD | {"joint": {"epochs": 20}})
+    found = read_config(path, ("joint.steps=50",)).joint
+    assert found is not None and (found.steps, found.epochs) == (50, None)
+    found = read_config(write(tmp_path, **GOOD), ("joint.epochs=3",)).joint
+    assert found is not None and (found.steps, found.epochs) == (None, 3)
+    found = read_config(path, ("joint.epochs=null", "joint.steps=2")).joint
+    assert found is not None and (found.steps, found.epochs) == (2, None)
+    assert "'joint': give either steps or epochs" in problem(path, "joint.steps=50", "joint.epochs=3")
+
+
 def test_bases_that_lead_in_a_circle_are_refused(tmp_path: Path):
     (tmp_path / "inner").mkdir()
     write(tmp_path, "a.yaml", base="inner/b.yaml")

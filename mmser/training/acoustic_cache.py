@@ -114,8 +114,10 @@ def cache_acoustics(
     return clips
 
 
-def _part(example: Example) -> list[float]:
-    return [v for v in (example.start, example.end, example.channel) if v is not None]
+def _part(example: Example) -> list[float | None]:
+    """Return which part of its file a clip is; nothing for the whole."""
+    part = [example.start, example.end, example.channel]
+    return [] if part == [None] * 3 else part
 
 
 def _compute(examples: Sequence[Example], branch: AudioBranch, seed: int, processes: int) -> list[Any]:

@@ -32,23 +32,28 @@ def load_rows(config: TrainingConfig, data: Path, work: Path, *, skip_bad: bool)
         skip_bad: leave out rows whose clip cannot be used, instead of refusing them.
 
     Raises:
-        MmserError: if a corpus cannot be read, a clip cannot be used, no row trains, or validation or test
-            hold a class that is never trained.
+        MmserError: if a corpus cannot be read, a clip cannot be used, no labelled row trains, or validation
+            or test hold a class that is never trained.
     """
     if config.commercial_only:
         require_commercial([entry.corpus for entry in config.data])
     dataset = load_corpora(config.data, data)
     assert isinstance(dataset, Dataset)
-    dataset = _sound(_withhold_agents(dataset, config.data), work, skip_bad)
+    dataset = _sound(_withhold_agents(dataset, config.data), data, work, skip_bad)
     require_rows(dataset)
     return dataset
 
 
-def rows_digest(dataset: Dataset) -> str:
-    """Return a short hash of all that training sees of the rows but the sound itself."""
+def rows_digest(dataset: Dataset, data: Path) -> str:
+    """Return a short hash of all that training sees of the rows, of the sound its files' sizes and times.
+
+    Args:
+        dataset: with `FEATURES`.
+        data: folder that paths are under; however it is given, the hash is one.
+    """
     names = [name for name in dataset.column_names if name != "audio"]
     columns = dataset.select_columns(names)[:]
-    return digest([columns, [(audio or {}).get("path") for audio in dataset["audio"]]])
+    return digest([columns, [_file(audio, data) for audio in dataset["audio"]]])
 
 
 def count_splits(dataset: Dataset) -> dict[str, int]:
@@ -57,10 +62,22 @@ def count_splits(dataset: Dataset) -> dict[str, int]:
     return {split: counts[split] for split in (*SPLITS, "none") if counts[split]}
 
 
-def _sound(dataset: Dataset, work: Path, skip_bad: bool) -> Dataset:
+def count_labelled(dataset: Dataset, split: str) -> int:
+    """Return the rows of a split that carry a label which some loss is taken from."""
+    rows = dataset.select_columns(["split", "emotion", "intensity", "change", "dialogue_id"])
+    return sum(
+        bool(row["emotion"])
+        or row["intensity"] is not None
+        or None not in (row["change"], row["dialogue_id"])
+        for row in rows
+        if row["split"] == split
+    )
+
+
+def _sound(dataset: Dataset, data: Path, work: Path, skip_bad: bool) -> Dataset:
     path = work / CHECKED
-    columns = dataset.select_columns(["corpus", "id", "start", "end"])[:]
-    key = digest([columns, [_file(audio) for audio in dataset["audio"]]])
+    columns = dataset.select_columns(["corpus", "id", "start", "end", "channel"])[:]
+    key = digest([columns, [_file(audio, data) for audio in dataset["audio"]]])
     known = _read(path) if path.exists() else {}
     if known.get("data") == key:
         bad = [(corpus, name, reason) for corpus, name, reason in known["bad"]]
@@ -132,13 +149,17 @@ def _withhold_agents(dataset: Dataset, entries: Sequence[CorpusEntry]) -> Datase
     if not any(agents):
         return dataset
 
-    def withheld(row: dict[str, Any], index: int) -> dict[str, Any]:
-        nothing: dict[str, Any] = dict.fromkeys(("audio", "emotion", "intensity", "change", "valence"))
-        return nothing if agents[index] else {}
+    names = ("audio", "emotion", "intensity", "change", "valence")
 
-    before = dataset
+    def withheld(row: dict[str, Any], index: int) -> dict[str, Any]:
+        return dict.fromkeys(names) if agents[index] else {}
+
+    # What an empty list of emotions takes from a row is nothing.
+    told = sum(
+        agent and any(row[name] not in (None, []) for name in names)
+        for agent, row in zip(agents, dataset, strict=True)
+    )
     dataset = dataset.map(withheld, with_indices=True, features=dataset.features, load_from_cache_file=False)
-    told = sum(agent and row["audio"] is not None for agent, row in zip(agents, before, strict=True))
     if told:
         say(f"{told} turns of agents take part as words alone: their sound and labels are withheld")
     return dataset.filter(
@@ -158,6 +179,11 @@ def require_rows(dataset: Dataset) -> None:
         raise MmserError(
             f"no row of the data is marked for training (rows by split: {shown}); fill the column split, or "
             "name validation and test speakers under `splits`"
+        )
+    if not count_labelled(dataset, "train"):
+        raise MmserError(
+            f"none of the {counts['train']} training rows carries a label that is learned from; fill in "
+            "emotion, intensity, or change of the turns of a dialogue"
         )
     classes: dict[str, set[str]] = {"train": set(), "validation": set(), "test": set()}
     for split, emotions in zip(dataset["split"], dataset["emotion"], strict=True):
@@ -180,13 +206,17 @@ def require_rows(dataset: Dataset) -> None:
         say(f"no training row is labelled {', '.join(missing)}: the model will hardly ever answer so")
 
 
-def _file(audio: dict[str, Any] | None) -> list[Any]:
-    """Return what tells whether a row's file is the one that was checked."""
-    path = (audio or {}).get("path")
+def _file(audio: dict[str, Any] | None, data: Path) -> list[Any]:
+    """Return what tells whether a row's file is the one that was checked, its path from `data` on."""
+    audio = audio or {}
+    path = audio.get("path")
+    size = len(audio["bytes"]) if audio.get("bytes") is not None else None
     if not path or not Path(path).is_file():
-        return [path]
+        return [path, size]
     status = Path(path).stat()
-    return [path, status.st_size, status.st_mtime_ns]
+    known = Path(path).is_relative_to(data)
+    shown = Path(path).relative_to(data).as_posix() if known else path
+    return [shown, status.st_size, status.st_mtime_ns, size]
 
 
 def _read(path: Path) -> dict[str, Any]:

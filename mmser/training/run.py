@@ -22,7 +22,7 @@ from mmser.training.config import STAGES, TrainingConfig
 from mmser.training.joint_stage import JointStage
 from mmser.training.log import CONSOLE, say
 from mmser.training.loop import fit
-from mmser.training.rows import count_splits, load_rows, rows_digest
+from mmser.training.rows import count_labelled, count_splits, load_rows, rows_digest
 from mmser.training.staged import round_text_weights, train_stages
 from mmser.training.start import merge_adapters, prepare, start_model
 from mmser.training.work import begin, forget, make_folder
@@ -85,7 +85,7 @@ def train(
     mark = require_disjoint(dataset, allow_overlap=allow_overlap)
     _require_validation(config, dataset)
     if state.is_main_process:
-        begin(work, _plan(config, dataset), STAGES)
+        begin(work, _plan(config, dataset, data), STAGES)
     state.wait_for_everyone()
     model, processor = start_model(config.model, config.seed)
     licence = _licence(config, model, dataset)
@@ -116,10 +116,10 @@ def _is_staged(config: TrainingConfig) -> bool:
     return any(name != "joint" for name in stage_names(config))
 
 
-def _plan(config: TrainingConfig, dataset: Dataset) -> dict[str, Any]:
+def _plan(config: TrainingConfig, dataset: Dataset, data: Path) -> dict[str, Any]:
     """Return what decides how a training goes; what it is called and where it is written do not."""
     about = config.model_dump(mode="json", include={"seed", "model", *STAGES})
-    return about | {"data": {"rows": rows_digest(dataset), "shares": config.shares()}}
+    return about | {"data": {"rows": rows_digest(dataset, data), "shares": config.shares()}}
 
 
 def _train_joint(
@@ -139,13 +139,19 @@ def _train_joint(
 
 
 def _require_validation(config: TrainingConfig, dataset: Dataset) -> None:
-    if count_splits(dataset).get("validation"):
+    rows = count_splits(dataset).get("validation", 0)
+    if count_labelled(dataset, "validation"):
         return
     for name in stage_names(config):
         stage = getattr(config, name)
         wanted = [option for option in ("patience", "keep_best") if getattr(stage, option)]
         if wanted or name == "fusion":
             why = f"{name}.{wanted[0]}" if wanted else "the stage fusion"
+            if rows:
+                raise MmserError(
+                    f"{why} needs labelled validation rows, and none of the {rows} carries an emotion, an "
+                    "intensity or a change; label some, or choose other validation speakers"
+                )
             raise MmserError(
                 f"{why} needs validation rows, and the data have none; name validation speakers under "
                 "`splits`, or fill the column split"

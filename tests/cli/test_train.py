@@ -146,6 +146,10 @@ def test_validation_is_asked_for_where_it_decides(mmser: Run, made: Path, tmp_pa
     assert ran.code == 1 and "joint.patience needs validation rows, and the data have none" in ran.error
     ran = mmser("train", path, "joint.steps=1", "--work", tmp_path / "work")
     assert ran.code == 0 and "not calibrated" in ran.err
+    bare = dict.fromkeys(("emotion", "intensity"), "")
+    path = altered(made, tmp_path, lambda row: row | bare if row["split"] == "validation" else row)
+    ran = mmser("train", path, "joint.keep_best=true", "--work", tmp_path / "work")
+    assert ran.code == 1 and "joint.keep_best needs labelled validation rows, and none of the 18" in ran.error
 
 
 @pytest.mark.parametrize("option", ["--work", "-o"])

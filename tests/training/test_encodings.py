@@ -1,6 +1,7 @@
 """What the frozen encoders make of clips and texts, and the losses' temperatures."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,9 @@ def test_acoustics_are_computed_once_and_anew_for_other_parts(recording: Path, t
     again = cache_acoustics(rows, tmp_path / "cache.pt", branch)
     assert (tmp_path / "cache.pt").stat().st_mtime_ns == stamp
     assert torch.equal(again[0].clean[2].log_mel, clips[0].clean[2].log_mel)
+    other = replace(rows[0], start=None, end=0.5)
+    assert len(cache_acoustics([other, rows[1]], tmp_path / "cache.pt", branch)[0].rendering().log_mel) > 0
+    assert (tmp_path / "cache.pt").stat().st_mtime_ns != stamp  # as many numbers, another part
     rows[0] = example("anger", audio=recording, start=0.25)
     assert len(cache_acoustics(rows, tmp_path / "cache.pt", branch)[0].rendering().log_mel) > len(
         clips[0].rendering().log_mel

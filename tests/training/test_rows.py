@@ -9,7 +9,7 @@ from mmser.data import CorpusEntry, examples_of
 from mmser.errors import MmserError, UsageError
 from mmser.training import rows as rows_module
 from mmser.training.config import TrainingConfig
-from mmser.training.rows import count_splits, leave_out, load_rows, rows_digest
+from mmser.training.rows import count_labelled, count_splits, leave_out, load_rows, rows_digest
 from tests.training.training_fixtures import made_rows, write_manifest, write_voice
 
 
@@ -34,7 +34,7 @@ def test_sound_clips_are_checked_once(data: Path, monkeypatch: pytest.MonkeyPatc
     first = load(data, rows)
     assert count_splits(first) == {"train": 54, "validation": 18, "test": 18}
     monkeypatch.setattr(rows_module, "check_rows", lambda dataset: pytest.fail("checked again"))
-    assert rows_digest(load(data, rows)) == rows_digest(first)
+    assert rows_digest(load(data, rows), data) == rows_digest(first, data)
     write_voice(data / "a_anger_0.wav", "fear", 9, seconds=0.7)
     with pytest.raises(pytest.fail.Exception):
         load(data, rows)
@@ -75,13 +75,15 @@ def test_nothing_is_known_of_a_change_from_a_turn_that_is_left_out(data: Path):
 
 def test_agents_take_part_as_words_alone(data: Path, capsys: pytest.CaptureFixture[str]):
     rows = [
-        row | {"role": "agent"} if row["id"] in ("call_a_0", "a_anger_0") else row for row in made_rows(data)
+        row | {"role": "agent"} if row["id"] in ("call_a_0", "a_anger_0", "a_fear") else row
+        for row in made_rows(data)
     ]
     found = {e.id: e for e in examples_of(load(data, rows))}
-    assert "2 turns of agents take part as words alone" in capsys.readouterr().err
+    assert "3 turns of agents take part as words alone" in capsys.readouterr().err
     assert "a_anger_0" not in found  # it has no words
     agent = found["call_a_0"]
     assert agent.audio is None and agent.emotions == () and agent.text
+    assert found["a_fear"].emotions == ()  # of words alone
 
 
 def test_a_class_that_is_tested_and_never_trained_is_an_error(data: Path):
@@ -114,6 +116,34 @@ def test_closed_corpora_are_refused_where_commercial_use_is_wanted(data: Path):
 
 def test_any_change_of_a_label_changes_the_digest(data: Path):
     rows = made_rows(data)
-    before = rows_digest(load(data, rows))
+    before = rows_digest(load(data, rows), data)
     rows[0] = rows[0] | {"intensity": 0.7}
-    assert rows_digest(load(data, rows)) != before
+    assert rows_digest(load(data, rows), data) != before
+
+
+def test_another_sound_under_the_same_name_changes_the_digest(data: Path):
+    rows = made_rows(data)
+    before = rows_digest(load(data, rows), data)
+    write_voice(data / "a_anger_0.wav", "anger", 9)  # of the same length
+    assert rows_digest(load(data, rows), data) != before
+
+
+def test_the_digest_is_one_however_the_folder_is_given(data: Path, monkeypatch: pytest.MonkeyPatch):
+    rows = made_rows(data)
+    whole = rows_digest(load(data, rows), data)
+    monkeypatch.chdir(data.parent)
+    relative = Path(data.name)
+    found = load_rows(config(data, rows), relative, data / "work", skip_bad=False)
+    assert rows_digest(found, relative) == whole
+
+
+@pytest.mark.parametrize("column", ["emotion", "intensity", "change"])
+def test_data_whose_training_rows_carry_no_label_are_refused(column: str, data: Path):
+    nothing = dict.fromkeys(("emotion", "intensity"), "")
+    rows = [row | nothing if row["split"] != "test" else row for row in made_rows(data)]
+    with pytest.raises(MmserError, match="none of the 54 training rows carries a label that is learned from"):
+        load(data, rows)
+    one = next(row for row in rows if row["split"] == "train" and row["corpus"] == "talks")
+    one[column] = {"emotion": "anger", "intensity": 0.5, "change": "worse"}[column]
+    loaded = load(data, [row | {"emotion": ""} if row["split"] == "test" else row for row in rows])
+    assert count_labelled(loaded, "train") == 1

@@ -39,7 +39,10 @@ class TextTask(nn.Module):
         self.dropout = nn.Dropout(0.1)
         size = encoder.config.hidden_size
         self.corpora = list(corpora)
-        self.heads = nn.ModuleDict({name: nn.Linear(size, len(EMOTIONS)) for name in [*corpora, SHARED]})
+        # State that was saved names the heads: as the corpora, where a module can be called so.
+        self.head_of: dict[str | None, str] = {name: _module_name(name) for name in corpora}
+        self.head_of[None] = SHARED
+        self.heads = nn.ModuleDict({name: nn.Linear(size, len(EMOTIONS)) for name in self.head_of.values()})
         self.intensity_head = nn.Linear(size, 1)
 
     def pool(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
@@ -50,7 +53,7 @@ class TextTask(nn.Module):
         """Return the losses; `batch` as `TextStage.collate` makes it."""
         vector = self.pool(batch["input_ids"], batch["attention_mask"])
         dropped = self.dropout(vector)
-        logits = torch.stack([self.heads[name](dropped) for name in self.corpora], 1)
+        logits = torch.stack([self.heads[self.head_of[name]](dropped) for name in self.corpora], 1)
         own = logits[torch.arange(len(vector)), batch["corpus"]]
         losses = {
             "emotion": weighted_cross_entropy(own, batch["emotion"], batch["weight"]),
@@ -63,6 +66,14 @@ class TextTask(nn.Module):
             strength = self.intensity_head(dropped[known]).squeeze(1)
             losses["intensity"] = F.binary_cross_entropy_with_logits(strength, batch["intensity"][known])
         return losses
+
+
+def _module_name(corpus: str) -> str:
+    """Return a name of a corpus's own that torch takes for a module; most names are that as they are."""
+    plain = corpus.replace("%", "%25").replace(".", "%2E")
+    # torch refuses names of its own attributes, such as "keys".
+    taken = plain == SHARED or plain.startswith("corpus ") or hasattr(nn.ModuleDict(), plain)
+    return f"corpus {plain}" if taken or plain != corpus else corpus
 
 
 def weighted_cross_entropy(logits: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
@@ -177,6 +188,6 @@ class TextStage:
             inputs = self.tokenizer.pad({"input_ids": [ids[i] for i in group]}, return_tensors="pt")
             with torch.inference_mode():
                 vector = task.pool(inputs["input_ids"], inputs["attention_mask"])
-                both = [task.heads[name](vector).argmax(1).tolist() for name in (corpus, SHARED)]
+                both = [task.heads[task.head_of[name]](vector).argmax(1).tolist() for name in (corpus, None)]
             guess |= dict(zip(group, zip(*both, strict=True), strict=True))
         return [guess[i][0] for i in range(len(ids))], [guess[i][1] for i in range(len(ids))]

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from mmser.data import Example
@@ -20,6 +21,18 @@ from tests.training.training_fixtures import SAYINGS
 
 def text(emotion: str, corpus: str = "a", split: Any = "train", **options: Any) -> Example:
     return Example(corpus=corpus, split=split, emotions=(emotion,), text=SAYINGS[emotion], **options)
+
+
+@pytest.mark.parametrize("corpus", ["de.mine", "shared", "keys", "corpus a", "training"])
+def test_a_corpus_of_any_name_has_a_head_of_its_own(corpus: str):
+    one = stage([text(e, c) for e in EMOTIONS for c in (corpus, "goemotions", "corpus shared")])
+    assert len(one.task.heads) == 4
+    names = {name.split(".")[1] for name in one.task.state_dict() if name.startswith("heads.")}
+    assert {SHARED, "goemotions"} <= names and len(names) == 4  # as checkpoints know them
+    losses = one.task.train()(one.collate([i for i, e in enumerate(one.train) if e.corpus == corpus]))
+    losses["emotion"].backward()
+    assert one.task.heads[one.task.head_of[corpus]].weight.grad.abs().sum() > 0
+    assert one.task.heads[SHARED].weight.grad is None
 
 
 def stage(examples: list[Example] | None = None) -> TextStage:

@@ -8,7 +8,7 @@ from pathlib import Path
 from datasets import Dataset
 
 from mmser.data.changes import with_change
-from mmser.data.manifest import MAX_AGE, collect, qualified, read_table, split_of, times
+from mmser.data.manifest import MAX_AGE, collect, language_of, qualified, read_table, split_of, times
 from mmser.data.schema import CHANGES, Example, to_dataset
 from mmser.data.tables import Row, clips_in, is_audio, listing, nearest, require_folder
 from mmser.errors import DataError
@@ -252,7 +252,7 @@ def _labelled(call: _Call, bare: Sequence[Example]) -> list[Example]:
             valence=row.number("valence", -1, 1),
             gender=row.text("gender"),
             age=row.number("age", 0, MAX_AGE),
-            language=row.text("language") or example.language,
+            language=language_of(row) or example.language,
         )
 
     for i, example in zip(rows, collect(rows.values(), label), strict=True):

@@ -20,6 +20,7 @@ from mmser.data.tables import (
 )
 from mmser.errors import DataError
 from mmser.labels import EMOTIONS, ROLES
+from mmser.transcripts.fields import language_code
 
 COLUMNS = tuple(FEATURES)
 MAX_AGE = 130.0  # years
@@ -210,7 +211,7 @@ def _example(row: Row, corpus: str, split: Split | None) -> Example:
         role=row.choice("role", ROLES) if row.text("role") else None,
         gender=row.text("gender"),
         age=row.number("age", 0, MAX_AGE),
-        language=row.text("language"),
+        language=language_of(row),
         dialogue_id=qualified(corpus, row.text("dialogue_id")),
         turn_index=row.whole("turn_index"),
         start=start,
@@ -229,6 +230,21 @@ def split_of(row: Row) -> Split | None:
     """
     named = row.choice("split", SPLITS) if row.text("split") else None
     return next((split for split in SPLITS if split == named), None)
+
+
+def language_of(row: Row) -> str | None:
+    """Return the code of the language that a row names, "en" for "en-US" or "English"; None for none.
+
+    Raises:
+        DataError: if it is no language.
+    """
+    named = row.text("language")
+    code = language_code(named)
+    if named is not None and code is None:
+        raise row.error(
+            f"language is {named!r}; give a code such as en or en-US, or leave it empty where it is not known"
+        )
+    return code
 
 
 def times(row: Row) -> tuple[float | None, float | None]:

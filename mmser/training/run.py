@@ -23,7 +23,7 @@ from mmser.training.joint_stage import JointStage
 from mmser.training.log import CONSOLE, say
 from mmser.training.loop import fit
 from mmser.training.rows import count_labelled, count_splits, load_rows, rows_digest
-from mmser.training.staged import round_text_weights, train_stages
+from mmser.training.staged import gather, round_text_weights, train_stages
 from mmser.training.start import merge_adapters, prepare, start_model
 from mmser.training.work import begin, forget, make_folder
 
@@ -92,7 +92,8 @@ def train(
     model.config.weights_license, model.config.training_mark = licence, mark or ""
     prepare(model, config.model)
     if _is_staged(config):
-        train_stages(model, processor, list(examples_of(dataset)), config, work)
+        material = gather(config, examples_of(dataset), model.config.text_languages)
+        train_stages(model, processor, material, config, work)
     if config.joint is not None:
         _train_joint(model, processor, dataset, config, work)
     if state.is_main_process:

@@ -7,7 +7,7 @@ import contextlib
 import copy
 import dataclasses
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from mmser.training.encodings import Sound, Words, encode_sounds, encode_texts
 from mmser.training.frame_stage import FrameStage
 from mmser.training.fusion_stage import FusionData, FusionStage, start_from_late_fusion
 from mmser.training.joint_stage import JointStage
+from mmser.training.log import say
 from mmser.training.loop import fit
 from mmser.training.pairs import Dialogues, PairMix, PairSampler, one_hot, whole_dialogues
 from mmser.training.targets import example_intensity
@@ -41,18 +42,12 @@ CORRUPTED = 0.3  # share of them whose words are swapped, as a recogniser would
 def train_stages(
     model: MmserModel,
     processor: MmserProcessor,
-    examples: Sequence[Example],
+    material: "Material",
     config: TrainingConfig,
     folder: Path,
 ) -> None:
-    """Run the stages that the configuration names, in place.
-
-    Raises:
-        MmserError: if the data lack what a stage is trained on.
-    """
-    speech = [e for e in examples if e.audio is not None and e.emotions and e.split]
-    texts = [e for e in examples if e.text and e.sentence is None and e.split]
-    require_material(config, speech, texts)
+    """Run the stages that the configuration names, in place."""
+    speech, texts = material.speech, material.texts
     state = PartialState()
     if config.text is not None:
         stage = TextStage(texts, model.text_encoder, copy.deepcopy(processor.tokenizer), config.seed)
@@ -72,6 +67,55 @@ def train_stages(
     if config.fusion is not None:
         round_text_weights(model)
         fuse(model, processor, clips, texts, folder, config)
+
+
+@dataclasses.dataclass(frozen=True)
+class Material:
+    """What the stages are trained on, of the rows that are in a split."""
+
+    speech: list[Example]  # labelled clips
+    texts: list[Example]  # in the encoder's languages, of one's own words rather than a script's
+
+
+def gather(config: TrainingConfig, examples: Iterable[Example], languages: Sequence[str]) -> Material:
+    """Return what the stages of a configuration are trained on.
+
+    Args:
+        config: whose stages run.
+        examples: all rows.
+        languages: codes of those that the text encoder reads; texts in others would teach it noise.
+
+    Raises:
+        UsageError: if the model's plan belongs to the stage "joint".
+        MmserError: if the data lack what a stage is trained on.
+    """
+    placed = [e for e in examples if e.split]
+    speech = [e for e in placed if e.audio is not None and e.emotions]
+    texts = [e for e in placed if e.text and e.sentence is None]
+    read = _in_languages(texts, languages)
+    if len(read) < len(texts):
+        others = sorted({str(e.language) for e in texts} - {"None", *languages})
+        say(
+            f"left out {len(texts) - len(read)} texts in {', '.join(others)}: the text encoder reads "
+            f"{', '.join(languages)}"
+        )
+    require_material(config, speech, read)
+    return Material(speech, read)
+
+
+def _in_languages(texts: Sequence[Example], languages: Sequence[str]) -> list[Example]:
+    """Return the texts in some languages; what a turn changed from is not known where that was left out."""
+    kept: dict[int, Example] = {}
+    gone: set[tuple[str, str | None]] = set()  # dialogue and speaker whose previous turn was left out
+    for i in sorted(range(len(texts)), key=lambda i: texts[i].turn_index or 0):
+        text = texts[i]
+        talk = (text.dialogue_id or f"row {i}", text.speaker)
+        if text.language not in (None, *languages):
+            gone.add(talk)
+            continue
+        kept[i] = dataclasses.replace(text, change=None) if talk in gone else text
+        gone.discard(talk)
+    return [kept[i] for i in sorted(kept)]
 
 
 def _train_dialogues(

@@ -72,6 +72,7 @@ def test_a_manifest_keeps_what_it_says(folder: Path, kind: str):
         ("audio,split\na/1.wav,dev\n", "line 2: split is 'dev'"),
         ("audio,change\na/1.wav,wors\n", "did you mean 'worse'"),
         ("audio,role\na/1.wav,costumer\n", "did you mean 'customer'"),
+        ("audio,language\na/1.wav,?\n", r"line 2: language is '\?'; give a code such as en or en-US"),
         ("audio\nb/1.wav\n", "line 2: the clip b/1.wav is not at"),
         ("audio,text\n,\n", "line 2: it has neither audio nor text"),
         ("audio,id\na/1.wav,x\na/2.wav,x\n", "the same id on several rows: x"),
@@ -82,6 +83,14 @@ def test_a_manifest_keeps_what_it_says(folder: Path, kind: str):
 def test_a_wrong_manifest_is_refused_with_its_line(folder: Path, text: str, message: str):
     with pytest.raises(DataError, match=message):
         read_manifest(write(folder / "m.csv", text))
+
+
+def test_languages_are_told_by_their_code(folder: Path):
+    """A row in "en-US" is one in English, which a model that reads "en" may learn from."""
+    stated = ("en-US", "EN", "English", "pl", "")
+    text = "text,language\n" + "".join(f"Well.,{name}\n" for name in stated)
+    dataset = read_manifest(write(folder / "m.csv", text))
+    assert dataset["language"][:] == ["en", "en", "en", "pl", None]
 
 
 def test_a_manifest_of_another_kind_is_refused(tmp_path: Path):
@@ -173,8 +182,8 @@ def calls(tmp_path: Path) -> Path:
 def test_calls_have_a_row_for_every_turn(calls: Path):
     write(
         calls / "labels.csv",
-        "recording,turn,start,end,emotion,intensity,speaker,split\n"
-        "one.wav,t2,,,sadness,0.4,anna,test\none,,2.1,3.1,anger,0.9,,\none,t5,,,neutral,,,\n",
+        "recording,turn,start,end,emotion,intensity,speaker,split,language\n"
+        "one.wav,t2,,,sadness,0.4,anna,test,en-GB\none,,2.1,3.1,anger,0.9,,,\none,t5,,,neutral,,,,\n",
     )
     rows = list(examples_of(read_calls(calls)))
     assert [row.emotions for row in rows] == [(), ("sadness",), ("anger",), (), ("neutral",)]
@@ -183,6 +192,7 @@ def test_calls_have_a_row_for_every_turn(calls: Path):
     assert {row.speaker for row in rows if row.role == "customer"} == {"calls/anna"}
     assert {row.split for row in rows} == {"test"} and {row.dialogue_id for row in rows} == {"calls/one"}
     assert (rows[2].start, rows[2].end, rows[2].intensity) == (2.2, 3.0, 0.9)
+    assert rows[1].language == "en"
     # An agent's turn is context by its words alone.
     assert [row.audio is None for row in rows] == [True, False, False, True, False]
     assert rows[0].text == "Good morning."

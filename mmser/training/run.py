@@ -78,21 +78,22 @@ def train(
     state = _start_processes(config, quiet)
     for folder, option in ((work, "--work"), (target, "--output")):
         make_folder(folder, option)
-    if restart and state.is_main_process:
-        forget(work, STAGES)
-    state.wait_for_everyone()
     dataset = load_rows(config, data, work, skip_bad=skip_bad)
     mark = require_disjoint(dataset, allow_overlap=allow_overlap)
     _require_validation(config, dataset)
-    if state.is_main_process:
-        begin(work, _plan(config, dataset, data), STAGES)
-    state.wait_for_everyone()
     model, processor = start_model(config.model, config.seed)
     licence = _licence(config, model, dataset)
     model.config.weights_license, model.config.training_mark = licence, mark or ""
     prepare(model, config.model)
-    if _is_staged(config):
-        material = gather(config, examples_of(dataset), model.config.text_languages)
+    material = (
+        gather(config, examples_of(dataset), model.config.text_languages) if _is_staged(config) else None
+    )
+    if state.is_main_process:
+        if restart:  # not before all that is asked for was found to be possible
+            forget(work, STAGES)
+        begin(work, _plan(config, dataset, data), STAGES)
+    state.wait_for_everyone()
+    if material is not None:
         train_stages(model, processor, material, config, work)
     if config.joint is not None:
         _train_joint(model, processor, dataset, config, work)

@@ -32,10 +32,11 @@ def make_folder(folder: Path, option: str) -> None:
 
 
 def forget(folder: Path, stages: Sequence[str]) -> None:
-    """Remove the checkpoints and metrics of some stages."""
+    """Remove the checkpoints and metrics of some stages, and nothing else that lies in the folder."""
     for stage in stages:
-        for stale in (*folder.glob(f"{stage}.*"), *folder.glob(f"tensorboard/{stage}/events.*")):
-            stale.unlink()
+        written = [folder / f"{stage}.{end}" for end in ("checkpoint.pt", "best.pt", "jsonl")]
+        for stale in (*written, *folder.glob(f"tensorboard/{stage}/events.*")):
+            stale.unlink(missing_ok=True)
 
 
 def begin(folder: Path, plan: Mapping[str, Any], stages: Sequence[str]) -> None:

@@ -68,6 +68,28 @@ def test_a_training_ends_with_a_table_and_where_everything_is(mmser: Run, config
     assert json.loads((tmp_path / "work" / "joint.jsonl").read_text().splitlines()[-1])["step"] == 2
 
 
+def test_a_restart_forgets_nothing_where_training_cannot_begin(
+    mmser: Run, config: Path, made: Path, tmp_path: Path
+):
+    work = tmp_path / "work"
+    assert mmser("train", config, "joint.steps=2", "--work", work).code == 0
+    own = write_config(work / "joint.yaml", **joint_config(made))
+    for change in ("data=[{corpus: manifest, path: gone.csv}]", "model.text_encoder=gone"):
+        assert mmser("train", config, "joint.steps=1", change, "--work", work, "--restart").code == 1
+        assert (work / "joint.checkpoint.pt").exists() and (work / "joint.jsonl").exists()
+    assert mmser("train", config, "joint.steps=1", "--work", work, "--restart").code == 0
+    assert own.exists()
+
+
+def test_steps_on_the_command_line_replace_the_epochs_of_the_configuration(
+    mmser: Run, made: Path, tmp_path: Path
+):
+    """As the example in --help does with configs/joint.yaml."""
+    path = write_config(tmp_path / "e.yaml", **joint_config(made, joint__steps=None, joint__epochs=20))
+    ran = mmser("train", path, "joint.steps=1", "--work", tmp_path / "work")
+    assert ran.code == 0 and "joint: step 1: validation" in ran.err
+
+
 def test_speakers_in_two_splits_are_refused_or_marked(mmser: Run, made: Path, tmp_path: Path):
     leaking = altered(made, tmp_path, lambda row: row | {"speaker": "a"} if row["split"] == "test" else row)
     ran = mmser("train", leaking, "--work", tmp_path / "work")

@@ -65,10 +65,11 @@ def test_a_damaged_note_is_refused(tmp_path: Path):
 
 
 def test_forgetting_takes_a_stages_files_alone(tmp_path: Path):
-    for name in ("text.jsonl", "text.best.pt", "fusion.jsonl", "acoustics.pt"):
+    own = ["acoustics.pt", "fusion.jsonl", "text.csv", "text.yaml"]
+    for name in ("text.jsonl", "text.best.pt", "text.checkpoint.pt", *own):
         (tmp_path / name).write_text("")
     forget(tmp_path, ("text",))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["acoustics.pt", "fusion.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == own
 
 
 def test_a_file_where_a_folder_should_be_is_refused(tmp_path: Path):

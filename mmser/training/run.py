@@ -79,11 +79,13 @@ def train(
     for folder, option in ((work, "--work"), (target, "--output")):
         make_folder(folder, option)
     dataset = load_rows(config, data, work, skip_bad=skip_bad)
-    mark = require_disjoint(dataset, allow_overlap=allow_overlap)
+    own_mark = require_disjoint(dataset, allow_overlap=allow_overlap)
     _require_validation(config, dataset)
     model, processor = start_model(config.model, config.seed)
     licence = _licence(config, model, dataset)
-    model.config.weights_license, model.config.training_mark = licence, mark or ""
+    # What the model was begun with stands beside its numbers for good.
+    mark = _joined("; ", model.config.training_mark, own_mark)
+    model.config.weights_license, model.config.training_mark = licence, mark
     prepare(model, config.model)
     material = (
         gather(config, examples_of(dataset), model.config.text_languages) if _is_staged(config) else None
@@ -100,7 +102,7 @@ def train(
     if state.is_main_process:
         save_model(model.eval().cpu(), processor, target)
     state.wait_for_everyone()
-    return Trained(model=target, mark=mark, license=licence, rows=count_splits(dataset))
+    return Trained(model=target, mark=mark or None, license=licence, rows=count_splits(dataset))
 
 
 def _start_processes(config: TrainingConfig, quiet: bool) -> PartialState:
@@ -179,8 +181,13 @@ def _licence(config: TrainingConfig, model: MmserModel, dataset: Dataset) -> str
             )
     if config.license:
         return config.license
-    parts = [*before.split(" AND "), *joint_licence(names).split(" AND ")]
-    return " AND ".join(dict.fromkeys(part for part in parts if part))
+    return _joined(" AND ", before, joint_licence(names))
+
+
+def _joined(separator: str, *texts: str | None) -> str:
+    """Return the parts of all texts, each once."""
+    parts = [part for text in texts if text for part in text.split(separator)]
+    return separator.join(dict.fromkeys(parts))
 
 
 def save_model(model: MmserModel, processor: MmserProcessor, target: Path) -> None:

@@ -99,6 +99,13 @@ def test_speakers_in_two_splits_are_refused_or_marked(mmser: Run, made: Path, tm
     assert "MARK of every number above: " in ran.out and "overlap allowed: " in ran.out
     saved = json.loads((tmp_path / "work" / "model" / "config.json").read_text())
     assert "overlap allowed: " in saved["training_mark"]
+    # Further training, on data that need no mark, does not take it from the model.
+    values = joint_config(made, model={"start_from": str(tmp_path / "work" / "model")}, joint__steps=1)
+    later = write_config(tmp_path / "later.yaml", **values)
+    ran = mmser("train", later, "--work", tmp_path / "later")
+    assert ran.code == 0 and "overlap allowed: " in ran.out
+    again = json.loads((tmp_path / "later" / "model" / "config.json").read_text())
+    assert again["training_mark"] == saved["training_mark"]
 
 
 def test_a_corrupt_clip_is_named_and_left_out_on_demand(mmser: Run, tmp_path: Path):

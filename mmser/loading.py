@@ -5,7 +5,7 @@ import difflib
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 from os import PathLike, fspath
 from pathlib import Path
@@ -161,12 +161,20 @@ def _check_config(path: Path) -> None:
             f"{SCHEMA_VERSION}; update mmser with: pip install --upgrade mmser"
         )
     _check_keys(path, config)
+    key, allowed = find_fault(config) or ("", "")
+    if key:
+        raise ModelError(
+            f"{path} states {key} {config[key]!r:.120}, which must be {allowed}; correct it, or fetch or "
+            "train the model again"
+        )
+
+
+def find_fault(config: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the first key of a model's config, as JSON holds it, that is wrong, and what it must be."""
     for key, (allowed, fits) in _checks(config).items():
         if key in config and not fits(config[key]):
-            raise ModelError(
-                f"{path} states {key} {config[key]!r:.120}, which must be {allowed}; correct it, or fetch or "
-                "train the model again"
-            )
+            return key, allowed
+    return None
 
 
 def _check_keys(path: Path, config: dict[str, Any]) -> None:
@@ -188,7 +196,7 @@ def _check_keys(path: Path, config: dict[str, Any]) -> None:
             )
 
 
-def _checks(config: dict[str, Any]) -> dict[str, tuple[str, Callable[[Any], bool]]]:
+def _checks(config: Mapping[str, Any]) -> dict[str, tuple[str, Callable[[Any], bool]]]:
     """Return key → what it must be, and whether a value is; with others, every answer would be wrong."""
     from mmser.model import MmserConfig
 
@@ -196,11 +204,14 @@ def _checks(config: dict[str, Any]) -> dict[str, tuple[str, Callable[[Any], bool
     share = ("a number from 0 to 1", lambda value: _is_number(value, 0, 1))
     size = (f"a whole number from 1 to {MAX_SIZE}", lambda value: _is_whole(value, 1, MAX_SIZE))
     size_or_none = (f"a whole number from 0 to {MAX_SIZE}", lambda value: _is_whole(value, 0, MAX_SIZE))
-    sizes = ("audio_size", "cnn_layers", "cnn_heads", "fusion_size", "fusion_heads", "embedding_size")
+    sizes = ("audio_size", "cnn_layers", "fusion_size", "embedding_size")
     shares = ("dropout", "head_dropout", "functional_dropout", "modality_dropout")
     return {
         **dict.fromkeys((*sizes, "context_size", "voice_layers"), size),
         **dict.fromkeys(("voice_size", "functional_size"), size_or_none),
+        # Without the CNN they are not there, whatever is stated.
+        "cnn_heads": _heads_of("audio_size", config) if config.get("audio_encoder", "cnn") == "cnn" else size,
+        "fusion_heads": _heads_of("fusion_size", config),
         **dict.fromkeys((*shares, "history_weight", "abstain_below", "change_threshold"), share),
         **dict.fromkeys(
             ("text_config", "audio_config"),
@@ -247,6 +258,17 @@ def _checks(config: dict[str, Any]) -> dict[str, tuple[str, Callable[[Any], bool
     }
 
 
+def _heads_of(width: str, config: Mapping[str, Any]) -> tuple[str, Callable[[Any], bool]]:
+    """Return the check of a number of attention heads, which share a width out among them."""
+    from mmser.model import MmserConfig
+
+    size = config.get(width, getattr(MmserConfig(), width))
+    return (
+        f"a whole number from 1 to {MAX_SIZE} that divides {width}, {size!r:.20}",
+        lambda value: _is_whole(value, 1, MAX_SIZE) and isinstance(size, int) and size % value == 0,
+    )
+
+
 def _is_number(value: object, low: float, high: float) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
@@ -275,7 +297,7 @@ def _are_thresholds(value: object) -> bool:
     return all(_is_number(one, 0, 1) for one in value) and bool(value[0] < value[1])
 
 
-def _most_tokens(config: dict[str, Any]) -> int:
+def _most_tokens(config: Mapping[str, Any]) -> int:
     """Return how many tokens the text encoder has positions for."""
     text = config.get("text_config")
     text = text if isinstance(text, dict) else {}

@@ -84,7 +84,7 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     base: str | None = None  # a configuration beside this one, of which this one holds the differences
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)
     license: str | None = None  # of the weights; without it, the terms of all their data
     commercial_only: bool = False  # refuse data whose licence forbids commercial use of the weights
     data: list[CorpusEntry] = []

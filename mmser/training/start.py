@@ -1,15 +1,16 @@
 """The model that training starts from: encoders warm or new, frozen, partly frozen or with adapters."""
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedConfig
 
 from mmser.errors import MissingExtraError, MmserError, UsageError
-from mmser.loading import load_model
+from mmser.loading import find_fault, load_model
 from mmser.model import MmserConfig, MmserModel, MmserProcessor
 from mmser.model.voice_mmser import load_ge2e
 from mmser.training.config import LoraConfig, ModelPlan
@@ -33,6 +34,8 @@ def start_model(plan: ModelPlan, seed: int) -> tuple[MmserModel, MmserProcessor]
             "the model has no text encoder: give model.text_encoder, a folder or Hub id of a BERT-family "
             "model, or model.start_from, an mmser model"
         )
+    # How many tokens the text encoder takes is known when it is there.
+    _check_options(MmserConfig(), {n: v for n, v in plan.options.items() if n != "max_text_tokens"})
     audio = None if plan.audio_encoder == "cnn" else plan.audio_encoder
     options = dict(plan.options)
     if plan.voice_encoder is not None:
@@ -48,10 +51,23 @@ def start_model(plan: ModelPlan, seed: int) -> tuple[MmserModel, MmserProcessor]
             f"the model cannot be started from {', '.join(given)}: {first.rstrip('.')}; give folders or Hub "
             "ids of a BERT-family and a wav2vec2-family model"
         ) from error
+    config = model.config
+    _check_options(config, plan.options)
     if plan.voice_encoder is not None:
         _load_voice(model, plan.voice_encoder)
-    config = model.config
     return model, MmserProcessor(tokenizer, config.sampling_rate, config.max_seconds, config.max_text_tokens)
+
+
+def _check_options(config: PreTrainedConfig, options: dict[str, Any]) -> None:
+    """Refuse options with which the model could not run, or what is trained could not be loaded.
+
+    Raises:
+        UsageError: for the first of them; it is named.
+    """
+    values = json.loads(config.to_json_string(use_diff=False)) | options
+    key, allowed = find_fault(values) or ("", "")
+    if key:
+        raise UsageError(f"model.options.{key} is {values[key]!r:.120}, which must be {allowed}; correct it")
 
 
 def _with_options(
@@ -64,6 +80,7 @@ def _with_options(
     """
     if not options:
         return model, processor
+    _check_options(model.config, options)
     config = MmserConfig(**(model.config.to_dict() | options))
     changed = MmserModel(config)
     try:
@@ -141,9 +158,22 @@ def _freeze(encoder: nn.Module, depth: str | int) -> None:
 
 
 def _layers(encoder: Any) -> list[nn.Module]:
-    """Return the transformer layers of a BERT-family or wav2vec2-family encoder."""
-    inner = encoder.encoder
-    return list(inner.layer if hasattr(inner, "layer") else inner.layers)
+    """Return the transformer layers of a BERT-family or wav2vec2-family encoder.
+
+    Raises:
+        UsageError: if they are not where such encoders hold them.
+    """
+    # BERT and wav2vec2 hold them in `encoder`, DistilBERT in `transformer`, ModernBERT itself.
+    for inner in (getattr(encoder, name, None) for name in ("encoder", "transformer")):
+        for layers in (
+            getattr(encoder if inner is None else inner, name, None) for name in ("layer", "layers")
+        ):
+            if isinstance(layers, nn.ModuleList):
+                return list(layers)
+    raise UsageError(
+        f"model.freeze asks for some layers of a {type(encoder).__name__}, whose layers are not known here; "
+        'give "all", or leave it out'
+    )
 
 
 def add_adapters(model: MmserModel, config: LoraConfig) -> None:

@@ -9,8 +9,8 @@ import torch
 
 from mmser.errors import MmserError, UsageError
 from mmser.training.config import ModelPlan
-from mmser.training.start import merge_adapters, prepare, pretrained_encoders, start_model
-from tests.model_fixtures import save_tiny
+from mmser.training.start import _freeze, merge_adapters, prepare, pretrained_encoders, start_model
+from tests.model_fixtures import save_tiny, tiny_tokenizer
 from tests.training.training_fixtures import TINY
 
 
@@ -37,6 +37,25 @@ def test_freezing_stops_the_lowest_layers_and_what_lies_under_them(depth: Any, e
     assert model.fusion_head.weight.requires_grad
     # Convolutions that rest keep no activations for a gradient.
     assert model.audio.encoder.model.feature_extractor._requires_grad == (depth == 0)
+
+
+def test_the_layers_of_a_distilbert_are_frozen_too(tmp_path: Path):
+    from transformers import DistilBertConfig, DistilBertModel
+
+    small = DistilBertConfig(vocab_size=96, dim=32, n_layers=3, n_heads=2, hidden_dim=64)
+    DistilBertModel(small).save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    chosen = ModelPlan(text_encoder=str(tmp_path), options=dict(TINY), freeze={"text": 2})
+    model, _ = start_model(chosen, 0)
+    prepare(model, chosen)
+    for name, parameter in model.text_encoder.named_parameters():
+        layer = re.search(r"layer\.(\d+)\.", name)
+        assert parameter.requires_grad == (layer is not None and layer[1] == "2"), name
+
+
+def test_layers_that_are_not_known_are_refused():
+    with pytest.raises(UsageError, match="some layers of a Linear, whose layers are not known here"):
+        _freeze(torch.nn.Linear(2, 2), 1)
 
 
 def test_merged_adapters_answer_as_they_did_apart(made: Path):
@@ -80,7 +99,25 @@ def test_options_of_a_trained_model_take_effect_or_are_refused(made: Path, tmp_p
         ({"text_encoder": None}, "the model has no text encoder: give model.text_encoder"),
         ({"text_encoder": "nowhere/at-all"}, "cannot be started from text_encoder nowhere/at-all"),
         ({"audio_encoder": "nowhere/at-all"}, "audio_encoder nowhere/at-all"),
-        ({"options": {"dropout": "much"}}, "dropout much"),
+        (
+            {"options": TINY | {"dropout": "much"}},
+            "model.options.dropout is 'much', which must be a number from 0 to 1",
+        ),
+        (
+            {"options": TINY | {"text_languages": "de"}},
+            "model.options.text_languages is 'de', which must be a list of language codes such as 'en'",
+        ),
+        ({"options": TINY | {"cnn_heads": 5}}, "model.options.cnn_heads is 5, which must be a whole number"),
+        (
+            {"options": TINY | {"audio_size": 30}},
+            "model.options.cnn_heads is 4, which must be a whole number",
+        ),
+        ({"options": TINY | {"fusion_heads": 5}}, "that divides fusion_size, 24"),
+        (
+            {"options": TINY | {"max_text_tokens": 600}},
+            "max_text_tokens is 600, which must be a whole number",
+        ),
+        ({"options": TINY | {"max_seconds": -1}}, "max_seconds is -1, which must be a number from 1 to 90"),
         ({"freeze": {"audio": "all"}}, "the audio encoder here is not a pretrained one"),
         ({"freeze": {"text": 9}}, "asks for 9 layers, and the encoder has 2"),
         ({"voice_encoder": "README.md"}, "holds no GE2E speaker encoder"),

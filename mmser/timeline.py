@@ -2,7 +2,7 @@
 
 Windows overlap, so that the model hears the sound of the long turns `window / hop` times more: four times,
 with the defaults. For the CNN a call then takes at most about twice as long, and one is made by default;
-encoders of the wav2vec2 family are some thirty times as slow, and there it is made only where asked for.
+encoders of the wav2vec2 family are far slower, and there it is made only where asked for.
 """
 
 import math
@@ -36,8 +36,8 @@ class Windows:
     """How a turn is cut into windows, and what counts as a change between them.
 
     The defaults are calmer than what finds most in spliced calls (windows of 1 s, a penalty of 0.2 and
-    stretches of 1.5 s): with those, the voice of the one real call at hand would change every four seconds of
-    its long turns, which nobody would believe; with these it changes twice in 86 s.
+    stretches of 1.5 s): with those, the voice of a real call would seem to change every few seconds, which
+    nobody would believe.
     """
 
     window: Seconds = 2.0  # length of each

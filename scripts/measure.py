@@ -177,9 +177,11 @@ def main() -> None:
         elif row not in own or options.again:
             {"shipped": measure_shipped, "spliced": measure_spliced}[row](own, options)
         results.keep()
-    if not options.validation and "shipped" in results:
+    if options.validation:
+        return
+    write_readme(HOME / "README.md", results)
+    if "shipped" in results:
         write_card(SHIPPED, results, read_config(HOME / "configs" / "default.yaml"))
-        write_readme(HOME / "README.md", results)
         draw(results, options.run, SHIPPED)
 
 

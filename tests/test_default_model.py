@@ -17,7 +17,10 @@ from mmser.data import Example
 from mmser.evaluation.metrics import uar
 from mmser.labels import EMOTIONS
 from mmser.model import MmserModel, MmserProcessor
+from mmser.training.card import results_table
+from mmser.training.result_rows import result_rows
 
+ROOT = Path(__file__).parent.parent
 ASSETS = Path(mmser.__file__).parent / "assets"
 FOLDER = ASSETS / "model"
 RESULTS = json.loads((FOLDER / "evaluation.json").read_text())
@@ -164,11 +167,17 @@ def test_the_card_prints_the_numbers_of_the_run():
     assert digest in card
 
 
+def test_the_readme_has_the_table_that_the_script_makes_of_the_results():
+    rows = result_rows(RESULTS)
+    assert [row.kind for row in rows].count("P") == 4
+    assert results_table(rows) in (ROOT / "README.md").read_text()
+
+
 def unseen(data_dir: Path) -> list[Example]:
     from mmser.data import examples_of, load_corpora
     from mmser.training.config import read_config
 
-    config = Path(__file__).parent.parent / "configs" / "default.yaml"
+    config = ROOT / "configs" / "default.yaml"
     rows = examples_of(load_corpora(read_config(config).data[:3], data_dir))
     return [e for e in rows if e.split == "test"]
 

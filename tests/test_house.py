@@ -18,7 +18,7 @@ NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 # A room may import the rooms before it.
 ORDER = (
     ("labels", "errors"),
-    ("types", "progress", "language"),
+    ("types", "progress", "language", "yaml_files"),
     ("audio", "transcripts"),
     ("speech",),
     ("segmentation", "utterances", "channels", "changes"),

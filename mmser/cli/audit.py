@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 EPILOG = """Examples:
 
-mmser audit configs/default.yaml --data ../shared
+mmser audit configs/default.yaml --data data/
 
 mmser audit configs/default.yaml --fast
 

@@ -14,11 +14,11 @@ from mmser.errors import UsageError
 
 EPILOG = """Examples:
 
-mmser train configs/joint.yaml --data corpora/ -o models/mine
+mmser train configs/joint.yaml --data data/ -o models/mine
 
-mmser train configs/joint.yaml joint.steps=50 seed=1 --data corpora/ -o models/quick
+mmser train configs/joint.yaml joint.steps=50 seed=1 --data data/ -o models/quick
 
-torchrun --nproc_per_node 2 -m mmser train configs/joint.yaml --data corpora/ -o models/mine
+torchrun --nproc_per_node 2 -m mmser train configs/joint.yaml --data data/ -o models/mine
 
 A run that was stopped goes on when the same command is given again.
 """

@@ -243,8 +243,8 @@ def _labelled(call: _Call, bare: Sequence[Example]) -> list[Example]:
     found = list(bare)
     rows = {index[f"{call.name}/{turn}"]: row for turn, row in call.labels.items()}
 
-    def label(row: Row) -> Example:
-        example = bare[next(i for i, own in rows.items() if own is row)]
+    def label(place: tuple[int, Row]) -> Example:
+        example, row = bare[place[0]], place[1]
         return replace(
             example,
             emotions=row.labels("emotion"),
@@ -255,7 +255,7 @@ def _labelled(call: _Call, bare: Sequence[Example]) -> list[Example]:
             language=language_of(row) or example.language,
         )
 
-    for i, example in zip(rows, collect(rows.values(), label), strict=True):
+    for i, example in zip(rows, collect(rows.items(), label), strict=True):
         found[i] = example
     found = with_change(found)
     for i, row in rows.items():

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from datasets import Dataset
 
@@ -22,6 +23,7 @@ from mmser.errors import DataError
 from mmser.labels import EMOTIONS, ROLES
 from mmser.transcripts.fields import language_code
 
+AnyRow = TypeVar("AnyRow")  # a `Row`, or one with its place
 COLUMNS = tuple(FEATURES)
 MAX_AGE = 130.0  # years
 # What an AudioFolder calls two of our columns.
@@ -173,7 +175,7 @@ def _examples(rows: Iterable[Row], corpus: str, split: Split | None) -> list[Exa
     return collect(rows, lambda row: _example(row, corpus, split))
 
 
-def collect(rows: Iterable[Row], make: Callable[[Row], Example]) -> list[Example]:
+def collect(rows: Iterable[AnyRow], make: Callable[[AnyRow], Example]) -> list[Example]:
     """Return what `make` makes of every row.
 
     Raises:

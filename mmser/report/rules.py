@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 import regex
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mmser.errors import RuleError
@@ -29,9 +28,9 @@ from mmser.report.pieces import Piece, cut_pieces, mean_probabilities, of_role, 
 from mmser.report.rule_text import SCOPES, nearest, parse_rule_line
 from mmser.report.timing import to_ms
 from mmser.types import CallReport, Interruption, RuleMatch, TurnReport, Window
+from mmser.yaml_files import read_yaml
 
 MAX_PATTERN: Final = 200  # characters
-MAX_FILE: Final = 1_000_000  # bytes
 REGEX_SECONDS: Final = 0.5  # per turn; a pattern that backtracks longer is an error, not a hang
 
 Fraction = Annotated[float, Field(ge=0, le=1, strict=False)]
@@ -130,25 +129,7 @@ def load_rules(path: str | Path, labels: tuple[str, ...] = EMOTIONS) -> tuple[Ru
         RuleError: if the file cannot be read or any rule in it is not valid.
     """
     path = Path(path)
-    try:
-        if path.stat().st_size > MAX_FILE:
-            raise RuleError(f"{path}: the rules file is larger than {MAX_FILE} bytes; is it the right file?")
-        data = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise RuleError(f"{path}: the rules file cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise RuleError(f"{path}: the rules file is not UTF-8 text (byte {error.start})") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or "not readable"
-        raise RuleError(f"{path}{line}: not valid YAML: {problem}") from error
-    except RecursionError as error:
-        raise RuleError(f"{path}: the rules file is nested too deeply") from error
-    except (ValueError, KeyError, AttributeError) as error:  # such as a date in a 13th month, or a bad tag
-        raise RuleError(
-            f"{path}: a value in the rules file cannot be read ({error}); put texts in quotation marks"
-        ) from error
+    data = read_yaml(path, "the rules file", RuleError)
     if not isinstance(data, dict) or not isinstance(data.get("rules"), list) or not data["rules"]:
         raise RuleError(
             f"{path}: a rules file holds a list under the key 'rules'; see configs/rules.example.yaml"

@@ -59,8 +59,10 @@ def write_readme(readme: Path, results: Mapping[str, Any]) -> None:
     _, end, after = rest.partition(TABLE_END)
     if not start or not end:
         raise MmserError(f"{readme} lacks the lines {TABLE_START!r} and {TABLE_END!r}; put them back")
-    said = f"Weights `{results['weights_sha256'][:12]}`, seed 0:\n\n{results_table(result_rows(results))}\n"
-    readme.write_text(f"{before}{TABLE_START}\n\n{said}\n{TABLE_END}{after}", encoding="utf-8")
+    said = results_table(result_rows(results))
+    if "shipped" in results:
+        said = f"Weights `{results['weights_sha256'][:12]}`, seed 0:\n\n{said}"
+    readme.write_text(f"{before}{TABLE_START}\n\n{said}\n\n{TABLE_END}{after}", encoding="utf-8")
 
 
 def results_table(rows: Sequence[Row]) -> str:

@@ -16,6 +16,7 @@ from mmser.report.rule_text import nearest
 from mmser.training.fusion_stage import FusionConfig
 from mmser.training.joint_stage import JointConfig
 from mmser.training.loop import LoopConfig
+from mmser.yaml_files import NO_VALUE, read_yaml
 
 # What `from_encoders` sets itself, or training writes, is no option.
 _SET_ELSEWHERE = (
@@ -124,7 +125,7 @@ def read_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainingConf
             raise ConfigError(f"{override!r} is no override; write key=value, such as joint.steps=50")
         try:
             read = yaml.safe_load(value)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, RecursionError, *NO_VALUE) as error:
             raise ConfigError(f"the value in {override!r} is not valid YAML") from error
         _put(values, key.split("."), read)
         stage, _, length = key.rpartition(".")
@@ -141,16 +142,7 @@ def read_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainingConf
 def _read_yaml(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
     if path.resolve() in above:
         raise ConfigError(f"{path}: its bases lead back to itself; leave one `base` out")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ConfigError(f"{path}: the configuration cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: the configuration is not UTF-8 text (byte {error.start})") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        raise ConfigError(f"{path}{line}: not valid YAML: {getattr(error, 'problem', error)}") from error
+    values = read_yaml(path, "the configuration", ConfigError)
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: a configuration is a mapping of options such as `seed: 0`")
     base = values.pop("base", None)

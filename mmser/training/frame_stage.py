@@ -191,7 +191,7 @@ def mix_rows(values: Tensor, others: Tensor, share: Tensor) -> Tensor:
 
 
 def use_fast_layout(encoder: nn.Module) -> None:
-    """Keep the weights of 2-D convolutions channels last, in which training runs a third faster on a CPU.
+    """Keep the weights of 2-D convolutions channels last, in which training runs faster on a CPU.
 
     NOTE torch 2.11 corrupts memory in that layout where a number of channels is no multiple of 8.
     """

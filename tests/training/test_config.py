@@ -74,6 +74,7 @@ def test_overrides_are_yaml_under_dotted_keys(tmp_path: Path):
         ("joint.steps", "'joint.steps' is no override; write key=value"),
         ("=4", "'=4' is no override"),
         ("joint.steps=[", "the value in 'joint.steps=[' is not valid YAML"),
+        ("seed=2024-99-99", "the value in 'seed=2024-99-99' is not valid YAML"),
     ],
 )
 def test_a_mistake_is_named_with_what_is_allowed(override: str, said: str, tmp_path: Path):
@@ -109,6 +110,9 @@ def test_bases_that_lead_in_a_circle_are_refused(tmp_path: Path):
         (b"seed: \xff", "not UTF-8 text"),
         (b"seed: !!python/object:os.system 1", "not valid YAML"),
         (b"base: 3", "base is 3; give the name of a configuration"),
+        (b"seed: 2024-99-99", "a value in the configuration cannot be read"),
+        (b"seed: " + b"[" * 20_000, "nested too deeply"),
+        (b"#" * 1_000_001, "larger than 1000000 bytes"),
         (b"base: nowhere.yaml", "nowhere.yaml: the configuration cannot be read: No such file"),
     ],
 )

@@ -171,7 +171,7 @@ class CnnEncoder(nn.Module):
         mean = log_mel.sum(1, keepdim=True) / lengths[:, None, None]
         hidden = ((log_mel - mean) * mask / 3.0).unsqueeze(1)
         lengths = strided_lengths(lengths, 2)
-        # Channels last: convolutions of few channels run a third faster on a CPU.
+        # Channels last: convolutions of few channels run faster on a CPU.
         hidden = self.stem(hidden.contiguous(memory_format=torch.channels_last))
         image = image_mask(lengths, hidden.shape[2])
         hidden = blank(F.silu(self.stem_norm(hidden, image)), image)

@@ -201,6 +201,10 @@ def save_model(model: MmserModel, processor: MmserProcessor, target: Path) -> No
     state: dict[str, Any] = {
         name: value.half() if name.startswith(HALF) else value for name, value in model.state_dict().items()
     }
+    for encoder in (model.config.text_config, model.config.audio_config):
+        # Where it lay on this machine is nobody's business; an id on the Hub stays.
+        if encoder is not None and Path(encoder.name_or_path).exists():
+            encoder.name_or_path = ""
     half_done = target.parent / f".{target.name}.{os.getpid()}.tmp"
     try:
         model.save_pretrained(half_done, state_dict=state)

@@ -10,6 +10,9 @@ import torch
 from safetensors.torch import load_file
 
 from mmser.loading import load_model
+from mmser.model import MmserProcessor
+from mmser.training.run import save_model
+from tests.model_fixtures import tiny_model, tiny_tokenizer
 from tests.training.training_fixtures import (
     SILENT,
     TINY,
@@ -50,6 +53,16 @@ def test_the_saved_model_answers_in_the_other_commands(joint_model: Path, made: 
     assert code == 0 and json.loads(out)
     code, out, _ = mmser("info", "--model", joint_model)
     assert code == 0 and "the terms of the data that it was trained on" in out
+
+
+def test_a_saved_model_names_an_encoder_on_the_hub_and_no_folder_of_the_machine(tmp_path: Path):
+    processor = MmserProcessor(tiny_tokenizer())
+    for name, kept in ((str(tmp_path), ""), ("org/encoder", "org/encoder")):
+        model = tiny_model()
+        model.config.text_config.name_or_path = name
+        save_model(model, processor, tmp_path / "saved")
+        config = json.loads((tmp_path / "saved" / "config.json").read_text())
+        assert config["text_config"]["_name_or_path"] == kept
 
 
 def test_the_log_has_every_task_and_the_weights_of_the_encoder_are_small(joint_model: Path):

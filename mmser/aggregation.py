@@ -15,7 +15,8 @@ class Thresholds(Protocol):
     """The part of the model's config that turns numbers into words."""
 
     abstain_below: float
-    change_threshold: float
+    abstain_opposed: float
+    change_thresholds: Mapping[str, float]  # of fused, audio and text
     intensity_thresholds: Sequence[float]
 
 
@@ -29,6 +30,7 @@ class Answer:
     direction: Row  # (3,) in the order of `DIRECTIONS`
     audio_only: Row | None  # (classes,); None without sound
     text_only: Row | None  # (classes,); None without words
+    opposition: float | None = None  # P(words and voice oppose each other); None unless both are there
 
 
 @dataclass
@@ -49,13 +51,16 @@ def predict_turn(answers: TurnAnswers, labels: Sequence[str], thresholds: Thresh
     pieces = answers.pieces
     weights = [utterance.weight for utterance, _ in pieces]
     emotion = _mean([answer.emotion for _, answer in pieces], weights)
+    mean = _mean([None if a.opposition is None else [a.opposition] for _, a in pieces], weights)
+    opposition = 0.0 if mean is None else mean[0]
     assert emotion is not None
     audio = _mean([answer.audio_only for _, answer in pieces], weights)
     text = _mean([answer.text_only for _, answer in pieces], weights)
     used = [name for name, mean in (("audio", audio), ("text", text)) if mean is not None]
     return Prediction(
         turn_id=answers.turn.id,
-        emotion=to_emotion(emotion, labels, thresholds),
+        opposed=opposition > thresholds.abstain_opposed,
+        emotion=to_emotion(emotion, labels, thresholds, opposition),
         intensity=_to_intensity([answer for _, answer in pieces], weights, thresholds),
         change=_to_change(pieces[0][1], thresholds),
         modalities=tuple(used),
@@ -65,11 +70,13 @@ def predict_turn(answers: TurnAnswers, labels: Sequence[str], thresholds: Thresh
     )
 
 
-def to_emotion(probabilities: Row, labels: Sequence[str], thresholds: Thresholds) -> Emotion:
-    """Return class probabilities, (classes,), as a record that abstains below the model's threshold."""
+def to_emotion(
+    probabilities: Row, labels: Sequence[str], thresholds: Thresholds, opposition: float = 0.0
+) -> Emotion:
+    """Return class probabilities, (classes,), as a record that abstains by the model's thresholds."""
     best = max(range(len(labels)), key=lambda index: probabilities[index])
     confidence = probabilities[best]
-    abstained = confidence < thresholds.abstain_below
+    abstained = confidence < thresholds.abstain_below or opposition > thresholds.abstain_opposed
     return Emotion(
         label=None if abstained else labels[best],
         top=labels[best],
@@ -97,7 +104,8 @@ def _to_intensity(
 def _to_change(answer: Answer, thresholds: Thresholds) -> Change | None:
     if answer.change is None:
         return None
-    shifted = answer.change >= thresholds.change_threshold
+    one = "text" if answer.audio_only is None else "audio" if answer.text_only is None else "fused"
+    shifted = answer.change >= thresholds.change_thresholds[one]
     best = max(range(len(DIRECTIONS)), key=lambda index: answer.direction[index])
     return Change(probability=answer.change, shifted=shifted, direction=DIRECTIONS[best] if shifted else None)
 
@@ -107,7 +115,7 @@ def _to_window(piece: tuple[Utterance, Answer], labels: Sequence[str], threshold
     return Window(
         start=utterance.start,
         end=utterance.end,
-        emotion=to_emotion(answer.emotion, labels, thresholds),
+        emotion=to_emotion(answer.emotion, labels, thresholds, answer.opposition or 0.0),
         intensity=_to_intensity([answer], [1.0], thresholds),
         change=_to_change(answer, thresholds),
     )

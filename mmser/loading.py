@@ -70,6 +70,12 @@ def load_model(
             f"{folder / WEIGHTS} lacks {len(lost)} of the weights that config.json beside it asks for, such "
             f"as {lost[0]}; fetch or train the model again"
         )
+    left = sorted(found["unexpected_keys"])
+    if left:
+        raise ModelError(
+            f"{folder / WEIGHTS} holds {len(left)} weights that config.json beside it has no place for, such "
+            f"as {left[0]}; fetch or train the model again"
+        )
     model: Any = loaded
     broken = next(
         (key for key, tensor in model.state_dict().items() if not bool(tensor.isfinite().all())), None
@@ -201,6 +207,7 @@ def _checks(config: Mapping[str, Any]) -> dict[str, tuple[str, Callable[[Any], b
     from mmser.model import MmserConfig
 
     tasks, most = [*MmserConfig().calibration, "change"], _most_tokens(config)
+    patterns = list(MmserConfig().change_offsets)
     share = ("a number from 0 to 1", lambda value: _is_number(value, 0, 1))
     size = (f"a whole number from 1 to {MAX_SIZE}", lambda value: _is_whole(value, 1, MAX_SIZE))
     size_or_none = (f"a whole number from 0 to {MAX_SIZE}", lambda value: _is_whole(value, 0, MAX_SIZE))
@@ -212,7 +219,7 @@ def _checks(config: Mapping[str, Any]) -> dict[str, tuple[str, Callable[[Any], b
         # Without the CNN they are not there, whatever is stated.
         "cnn_heads": _heads_of("audio_size", config) if config.get("audio_encoder", "cnn") == "cnn" else size,
         "fusion_heads": _heads_of("fusion_size", config),
-        **dict.fromkeys((*shares, "history_weight", "abstain_below", "change_threshold"), share),
+        **dict.fromkeys((*shares, "history_weight", "abstain_below", "abstain_opposed"), share),
         **dict.fromkeys(
             ("text_config", "audio_config"),
             ("an encoder's config", lambda value: value is None or isinstance(value, dict)),
@@ -245,17 +252,23 @@ def _checks(config: Mapping[str, Any]) -> dict[str, tuple[str, Callable[[Any], b
                 and all(_is_number(one, MIN_TEMPERATURE, MAX_TEMPERATURE) for one in value.values())
             ),
         ),
-        "change_offsets": (
-            f"numbers of {', '.join(MmserConfig().change_offsets)}",
-            lambda value: (
-                isinstance(value, dict)
-                and all(pattern in MmserConfig().change_offsets for pattern in value)
-                and all(_is_number(one, -MAX_OFFSET, MAX_OFFSET) for one in value.values())
-            ),
-        ),
+        "change_offsets": _by_pattern("numbers", patterns, -MAX_OFFSET, MAX_OFFSET),
+        "change_thresholds": _by_pattern("numbers from 0 to 1", patterns, 0, 1),
         "weights_license": ("a text", lambda value: isinstance(value, str)),
         "training_mark": ("a text", lambda value: isinstance(value, str)),
     }
+
+
+def _by_pattern(what: str, patterns: list[str], low: float, high: float) -> tuple[str, Callable[[Any], bool]]:
+    """Return the check of numbers by which modalities there are."""
+    return (
+        f"{what} of {', '.join(patterns)}",
+        lambda value: (
+            isinstance(value, dict)
+            and all(pattern in patterns for pattern in value)
+            and all(_is_number(one, low, high) for one in value.values())
+        ),
+    )
 
 
 def _heads_of(width: str, config: Mapping[str, Any]) -> tuple[str, Callable[[Any], bool]]:
@@ -348,6 +361,7 @@ def _describe(name: str, folder: Path, config: Any) -> ModelInfo:
         languages=tuple(config.text_languages),
         calibration={task: float(value) for task, value in sorted(config.calibration.items())},
         abstain_below=float(config.abstain_below),
+        abstain_opposed=float(config.abstain_opposed),
         training_mark=config.training_mark,
     )
 

@@ -229,6 +229,7 @@ def _plain_answers(answers: Any) -> list[Answer]:
     emotion, intensity = answers.emotion.tolist(), answers.intensity.tolist()
     change, direction = answers.change.tolist(), answers.direction.tolist()
     audio_only, text_only = answers.audio_only.tolist(), answers.text_only.tolist()
+    opposition = answers.opposition.tolist()
     has_previous, has_audio, has_text = (
         flags.tolist() for flags in (answers.has_previous, answers.has_audio, answers.has_text)
     )
@@ -240,6 +241,7 @@ def _plain_answers(answers: Any) -> list[Answer]:
             direction=direction[row],
             audio_only=audio_only[row] if has_audio[row] else None,
             text_only=text_only[row] if has_text[row] else None,
+            opposition=opposition[row] if has_audio[row] and has_text[row] else None,
         )
         for row in range(len(emotion))
     ]

@@ -181,6 +181,7 @@ class Prediction(Record):
     audio_only: Emotion | None
     text_only: Emotion | None
     windows: tuple[Window, ...] = ()  # only where the turn was longer than one window
+    opposed: bool = False  # words and voice express different emotions, so that none is named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -332,6 +333,7 @@ class ModelInfo(Record):
     languages: tuple[str, ...]  # that the text encoder reads
     calibration: dict[str, float]  # temperature by task and modality pattern
     abstain_below: float  # calibrated confidence
+    abstain_opposed: float = 1.0  # P(words and voice oppose each other) over which it abstains as well
     training_mark: str = ""  # what must stand beside the model's numbers, such as overlapping speakers
 
 

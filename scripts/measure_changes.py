@@ -45,10 +45,10 @@ BATCH = 32
 PENALTIES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7)
 SHORTESTS = (1.0, 1.5, 2.0)
 PEAKS = (0.3, 0.4, 0.45, 0.5, 0.6)
-BOUNDARY_DISTANCES = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
+BOUNDARY_DISTANCES = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7)
 # What finds most in spliced calls; a report's own timeline, DEFAULT, is calmer.
-SPLICED = Windows(window=1.0, hop=0.5, penalty=PENALTY, shortest=SHORTEST)
-OTHERS = (Windows(window=1.0, hop=0.25), Windows(window=1.5, hop=0.5))
+SPLICED = Windows(window=1.0, hop=0.25, penalty=PENALTY, shortest=SHORTEST)
+OTHERS = (Windows(window=1.0, hop=0.5), Windows(window=1.5, hop=0.5))
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 

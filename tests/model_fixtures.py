@@ -68,8 +68,11 @@ def tiny_model(seed: int = 0, spread: float = 3.0, **options: Any) -> MmserModel
     torch.manual_seed(seed)
     model = MmserModel(tiny_config(**options))
     with torch.no_grad():
-        for head in (model.fusion_head, model.text_head, model.audio.emotion_head, model.context_head):
+        words = model.text_head
+        heads = (model.fusion_head, words.written, words.spoken, model.audio.emotion_head, model.context_head)
+        for head in heads:
             head.weight.mul_(spread)
+        model.change_head.since.normal_(generator=torch.Generator().manual_seed(seed))
     return model.eval()
 
 

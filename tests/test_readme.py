@@ -149,5 +149,5 @@ def test_the_house_names_every_module_and_every_name_exists():
     folders = {part for word in named for part in ([word] if word.endswith("/") else [])}
     assert (named - folders) | folders == there
     for room in ("configs", "scripts"):
-        files = set(re.findall(r"\w+(?:\.\w+)*\.(?:sh|py|yaml)", rooms[room]))
+        files = set(re.findall(r"\w+(?:\.\w+)*\.(?:sh|py|yaml|csv)", rooms[room]))
         assert files == {p.name for p in (ROOT / room).iterdir() if p.is_file()}

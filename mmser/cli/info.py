@@ -50,7 +50,12 @@ def info(
         f"  licence of the weights: {about.license or 'not stated'}",
         f"  emotions: {', '.join(about.labels)}",
         f"  reads: {', '.join(about.languages)}",
-        f"  abstains below a confidence of {about.abstain_below:g}",
+        f"  abstains below a confidence of {about.abstain_below:g}"
+        + (
+            f", and where words and voice oppose each other with a probability over {about.abstain_opposed:g}"
+            if about.abstain_opposed < 1
+            else ""
+        ),
     ]
     if about.training_mark:
         lines.insert(5, f"  marks of the training splits: {about.training_mark}")

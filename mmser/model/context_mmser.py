@@ -62,19 +62,31 @@ class DialogueContext(nn.Module):
 class ChangeHead(nn.Module):
     """P(shift) and direction against the same speaker's previous utterance.
 
-    It starts from the plain rule 1 - p · p_previous and learns what to add to it.
+    It starts from the plain rule 1 - p · p_previous and learns what to add to it: of both utterances, and,
+    where only words are there, of how long ago the speaker last spoke (voices are trained on made
+    calls, which know no such distance).
     """
 
-    def __init__(self, size: int, num_classes: int, num_directions: int, dropout: float) -> None:
+    def __init__(
+        self, size: int, num_classes: int, num_directions: int, context_size: int, dropout: float
+    ) -> None:
         super().__init__()
         self.mix = nn.Sequential(nn.Linear(4 * size + 2 * num_classes, size), nn.GELU(), nn.Dropout(dropout))
         self.shift = nn.Linear(size, 1)
         self.direction = nn.Linear(size + 2 * num_classes, num_directions)
         self.rule_scale = nn.Parameter(torch.tensor(1.0))
         self.rule_bias = nn.Parameter(torch.tensor(0.0))
+        self.since = nn.Parameter(torch.zeros(context_size))  # by utterances since the last one
 
     def forward(
-        self, now: Tensor, before: Tensor, p_now: Tensor, p_before: Tensor, context: Tensor
+        self,
+        now: Tensor,
+        before: Tensor,
+        p_now: Tensor,
+        p_before: Tensor,
+        context: Tensor,
+        distance: Tensor,
+        heard: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Compare.
 
@@ -84,6 +96,8 @@ class ChangeHead(nn.Module):
             p_now: emotion probabilities, (batch, classes).
             p_before: the same, (batch, classes).
             context: (batch, size).
+            distance: utterances of the dialogue from the previous one to this, 1 = the next, (batch,).
+            heard: whether the utterance has sound, (batch,).
 
         Returns:
             Shift logits, (batch,), and direction logits, (batch, directions).
@@ -91,27 +105,30 @@ class ChangeHead(nn.Module):
         both = torch.cat([p_now, p_before], 1)
         hidden = self.mix(torch.cat([now, before, (now - before).abs(), context, both], 1))
         rule = torch.logit((1 - (p_now * p_before).sum(1)).clamp(1e-3, 1 - 1e-3))
-        shift = self.rule_scale * rule + self.rule_bias + self.shift(hidden).squeeze(1)
+        since = self.since[distance.clamp(1, len(self.since)) - 1] * ~heard
+        shift = self.rule_scale * rule + self.rule_bias + since + self.shift(hidden).squeeze(1)
         return shift, self.direction(torch.cat([hidden, both], 1))
 
 
 def previous_of_speaker(
     embedding: Tensor, probabilities: Tensor, layout: Layout, references: Tensor, state: DialogueState
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Find each row's previous utterance by the same speaker.
 
     Returns:
-        Its embedding, (batch, size), probabilities, (batch, classes), and whether there is one,
-        (batch,); zeros where there is none.
+        Its embedding, (batch, size), probabilities, (batch, classes), how many utterances ago it was,
+        (batch,), and whether there is one, (batch,); zeros where there is none.
     """
     candidates = layout.same_speaker & ~references[None]
     score = torch.where(candidates, layout.rank[None] + 1, 0)
     index, inside = score.argmax(1), candidates.any(1)
     row = layout.speaker_row
     carried = from_table(state.speaker_seen.to(embedding.dtype), row) > 0
-    choose = inside[:, None]
+    choose, found = inside[:, None], inside | carried
+    rank = torch.where(inside, layout.rank[index], from_table(state.speaker_rank, row))
     return (
         torch.where(choose, embedding[index], from_table(state.speaker_embedding, row)),
         torch.where(choose, probabilities[index], from_table(state.speaker_probabilities, row)),
-        inside | carried,
+        (layout.rank - rank) * found,
+        found,
     )

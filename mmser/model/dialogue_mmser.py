@@ -20,7 +20,8 @@ class DialogueState:
     speaker_count: Tensor  # utterances with audio, (speakers,)
     speaker_total: Tensor  # sum of their vectors, (speakers, vector)
     speaker_squares: Tensor  # (speakers, vector)
-    speaker_seen: Tensor  # has an embedding and probabilities, (speakers,)
+    speaker_seen: Tensor  # has an embedding, probabilities and a rank, (speakers,)
+    speaker_rank: Tensor  # of the last utterance, how many of the dialogue came before it, (speakers,)
     speaker_embedding: Tensor  # of the last utterance, (speakers, size)
     speaker_probabilities: Tensor  # (speakers, classes)
     dialogue_key: Tensor  # (dialogues,)
@@ -44,6 +45,7 @@ class DialogueState:
             speaker_total=floats(0, vector),
             speaker_squares=floats(0, vector),
             speaker_seen=integers(0).bool(),
+            speaker_rank=integers(0),
             speaker_embedding=floats(0, size),
             speaker_probabilities=floats(0, classes),
             dialogue_key=integers(0),
@@ -140,6 +142,7 @@ def advance(
         speaker_total=carried @ state.speaker_total + audio @ vectors.detach(),
         speaker_squares=carried @ state.speaker_squares + audio @ vectors.detach().square(),
         speaker_seen=spoke | seen_before,
+        speaker_rank=torch.where(spoke, layout.rank[last], (old.long() * state.speaker_rank[None]).sum(1)),
         speaker_embedding=torch.where(choose, embedding.detach()[last], carried @ state.speaker_embedding),
         speaker_probabilities=torch.where(
             choose, probabilities.detach()[last], carried @ state.speaker_probabilities

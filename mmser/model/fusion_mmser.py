@@ -1,10 +1,44 @@
-"""Cross-attention both ways between audio frames and text tokens."""
+"""Cross-attention both ways between audio frames and text tokens, and what both modalities say together."""
+
+import math
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 MIN_CONFIDENCE = 1e-3
+RELATIONS = ("agree", "plain", "oppose")  # of an utterance's words to its voice
+
+
+def mix_modalities(
+    by_sound: Tensor, by_words: Tensor, trust: Tensor, neutral: int | None
+) -> tuple[Tensor, Tensor]:
+    """Return what voice and words say together, and how likely they oppose each other.
+
+    A mixture over three relations of words to voice: both express the emotion (a product of experts,
+    Hinton 2002); the words are plain, and the voice alone tells; words and voice oppose each other, and each
+    is believed by half. How well the words fit each relation decides between them, beside `trust`.
+
+    Args:
+        by_sound: logits of the voice, (batch, classes).
+        by_words: logits of the words relative to the classes' prior, (batch, classes); all equal = they tell
+            nothing.
+        trust: log-weights of the relations before the words are read, (batch, 3).
+        neutral: the class that plain words seem to express; None = there is none.
+
+    Returns:
+        Log-probabilities, (batch, classes), and P(words and voice oppose each other), (batch,).
+    """
+    classes = by_words.shape[-1]
+    heard = by_sound.log_softmax(-1)
+    # The likelihood of the words under each class, in units of their mean: 1 where they tell nothing.
+    read = by_words.log_softmax(-1) + math.log(classes)
+    plain = torch.zeros_like(read[:, :1]) if neutral is None else read[:, neutral, None]
+    opposed = torch.logaddexp(heard, by_words.log_softmax(-1)) - math.log(2)
+    relations = torch.stack([heard + read, heard + plain, opposed], 1)  # (batch, 3, classes)
+    joint = relations + trust.log_softmax(-1).unsqueeze(2)
+    opposition = joint.logsumexp(2).softmax(1)[:, RELATIONS.index("oppose")]
+    return joint.logsumexp(1).log_softmax(-1), opposition
 
 
 class CrossAttentionLayer(nn.Module):
@@ -49,7 +83,7 @@ class CrossFusion(nn.Module):
     """Frames attend to tokens and tokens to frames; a learned token stands for a missing side."""
 
     def __init__(
-        self, audio_size: int, view_size: int, text_size: int, size: int, heads: int, dropout: float
+        self, audio_size: int, text_size: int, num_classes: int, size: int, heads: int, dropout: float
     ) -> None:
         super().__init__()
         self.project_frames = nn.Linear(audio_size, size)
@@ -59,7 +93,7 @@ class CrossFusion(nn.Module):
         self.frames_to_tokens = CrossAttentionLayer(size, heads, dropout)
         self.tokens_to_frames = CrossAttentionLayer(size, heads, dropout)
         self.combine = nn.Sequential(
-            nn.Linear(2 * size + view_size + text_size, size), nn.GELU(), nn.Dropout(dropout)
+            nn.Linear(2 * size + 3 * num_classes, size), nn.GELU(), nn.Dropout(dropout)
         )
 
     def forward(
@@ -68,8 +102,8 @@ class CrossFusion(nn.Module):
         frame_weight: Tensor,
         tokens: Tensor,
         token_weight: Tensor,
-        audio_vector: Tensor,
-        text_vector: Tensor,
+        heard_alone: Tensor,
+        read_alone: Tensor,
     ) -> Tensor:
         """Fuse.
 
@@ -79,8 +113,8 @@ class CrossFusion(nn.Module):
             tokens: text tokens, (batch, tokens, text_size).
             token_weight: confidence in [0, 1] of each token, 0 on padding, (batch, tokens); all 0 =
                 the text is missing.
-            audio_vector: the utterance's sound, (batch, view_size); zero where missing.
-            text_vector: the utterance's words, (batch, text_size); zero where missing.
+            heard_alone: emotion probabilities by sound alone, (batch, classes); zero where missing.
+            read_alone: emotion probabilities by words alone, (batch, classes); zero where missing.
 
         Returns:
             One vector per utterance, (batch, size).
@@ -90,7 +124,9 @@ class CrossFusion(nn.Module):
         heard = self.frames_to_tokens(frames, tokens, _bias(token_weight))
         read = self.tokens_to_frames(tokens, frames, _bias(frame_weight))
         pooled = [_weighted_mean(heard, frame_weight), _weighted_mean(read, token_weight)]
-        fused: Tensor = self.combine(torch.cat([*pooled, audio_vector, text_vector], 1))
+        fused: Tensor = self.combine(
+            torch.cat([*pooled, heard_alone, read_alone, heard_alone * read_alone], 1)
+        )
         return fused
 
 

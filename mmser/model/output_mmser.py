@@ -23,6 +23,9 @@ class MmserOutput(ModelOutput):
     intensity_logits: Tensor | None = None  # (batch,)
     change_logits: Tensor | None = None  # (batch,)
     direction_logits: Tensor | None = None  # (batch, directions)
+    opposition: Tensor | None = (
+        None  # P(words and voice oppose each other), 0 where either is missing, (batch,)
+    )
     has_audio: Tensor | None = None  # (batch,)
     has_text: Tensor | None = None  # (batch,)
     has_previous: Tensor | None = None  # (batch,)
@@ -34,7 +37,10 @@ class MmserPrediction(ModelOutput):
     """Calibrated answers, a row per utterance."""
 
     emotion: Tensor | None = None  # probabilities, (batch, classes)
-    abstained: Tensor | None = None  # (batch,)
+    abstained: Tensor | None = (
+        None  # no emotion is likely enough, or words and voice oppose each other, (batch,)
+    )
+    opposition: Tensor | None = None  # P(words and voice oppose each other), (batch,)
     intensity: Tensor | None = None  # [0, 1], (batch,)
     change: Tensor | None = None  # P(shift), (batch,)
     direction: Tensor | None = None  # probabilities over worse, better, lateral, (batch, 3)

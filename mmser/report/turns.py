@@ -14,6 +14,7 @@ MIN_RATE_MS: Final = 500  # a rate over less says nothing
 # Languages written without spaces: their words cannot be counted from text.
 UNSPACED: Final = ("zh", "yue", "ja", "th", "lo", "km", "my")
 ESTIMATED: Final = "times_estimated"
+OPPOSED: Final = "words_against_voice"
 
 NO_INTENSITY: Final = "judged from sound, and none was used"
 
@@ -77,7 +78,7 @@ def turn_report(
         timeline=(timelines or {}).get(turn.id) if prediction else None,
         loudness_dbfs=level,
         words_per_minute=rate,
-        flags=turn.flags,
+        flags=(*turn.flags, OPPOSED) if prediction and prediction.opposed else turn.flags,
         reasons=reasons,
     )
 

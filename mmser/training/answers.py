@@ -27,6 +27,7 @@ class Answers:
     change: Floats  # P(shift), (rows,)
     direction: Floats  # over `DIRECTIONS`, (rows, 3)
     intensity: Floats  # [0, 1], (rows,)
+    abstained: Floats  # 1 where the model abstains, (rows,)
     truth: list[int] = field(default_factory=list)
     previous: list[int] = field(default_factory=list)  # row of the same speaker's last turn, or -1
 
@@ -38,7 +39,7 @@ class Answers:
 
 def answer(model: MmserModel, rows: Dialogues) -> Answers:
     """Run cached encodings through the model, calibrated as in use; dialogues stay whole."""
-    names = ("emotion", "audio_only", "text_only", "change", "direction", "intensity")
+    names = ("emotion", "audio_only", "text_only", "change", "direction", "intensity", "abstained")
     said: dict[str, list[Floats]] = {name: [] for name in names}
     for part in _parts(rows):
         with torch.inference_mode():

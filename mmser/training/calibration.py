@@ -1,6 +1,10 @@
-"""Temperatures, thresholds and abstention, from validation speakers and dialogues only."""
+"""Temperatures, thresholds and abstention, from validation speakers and dialogues.
 
-from collections.abc import Iterable, Mapping, Sequence
+In the stage "fusion" emotion also counts training speakers, as branches hear them that were trained without
+them: the few validation speakers may be easy.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,14 +14,18 @@ from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmser.evaluation.metrics import shift_scores, uar
+from mmser.evaluation.metrics import best_mcc_threshold, uar
 from mmser.model import MmserModel
 from mmser.model.output_mmser import MmserOutput
+from mmser.training.log import say
 from mmser.training.pairs import Dialogues
 from mmser.training.validation import outputs_of
 
-ABSTAIN_SHARE = 0.2  # the least certain fifth of validation utterances gets no label
+# So many utterances get no label since no emotion is likely enough, and so many of those with sound and words
+# since these oppose each other the most.
+ABSTAIN_SHARE, OPPOSED_SHARE = 0.05, 0.05
 PATTERNS = ("fused", "audio", "text")
+_PATTERNS_SAID = {"fused": "sound and words", "audio": "sound alone", "text": "words alone"}
 FEW = 30  # rows that a temperature is not fitted to
 Pairs = list[tuple[Tensor, Tensor]]  # logits, targets
 
@@ -29,6 +37,7 @@ class Outputs:
     emotion: dict[str, Pairs] = field(default_factory=dict)
     alone: dict[str, Pairs] = field(default_factory=dict)  # each modality, of rows that have both
     change: dict[str, Pairs] = field(default_factory=dict)
+    opposition: list[Tensor] = field(default_factory=list)  # of labelled rows that have both
 
     def add(self, out: MmserOutput, emotion: Tensor, change: Tensor) -> None:
         """Take in a batch; `emotion` (batch, classes), 0 = unlabelled, `change` (batch,), NaN likewise."""
@@ -38,6 +47,8 @@ class Outputs:
         rows = {"fused": audio & text, "audio": audio & ~text, "text": ~audio & text}
         labelled, known = emotion.sum(1) > 0, ~change.isnan() & out.has_previous.cpu()
         target = emotion / emotion.sum(1, keepdim=True).clamp(min=1e-6)
+        assert out.opposition is not None
+        self.opposition.append(out.opposition.cpu()[rows["fused"] & labelled])
         for pattern, chosen in rows.items():
             self._add("emotion", pattern, out.logits.cpu(), target, chosen & labelled)
             self._add("change", pattern, out.change_logits.cpu(), change, chosen & known)
@@ -85,7 +96,7 @@ def fit_shift(logits: Tensor, targets: Tensor) -> tuple[float, float]:
 
 
 def set_calibration(model: MmserModel, outputs: Outputs) -> None:
-    """Set temperatures, offsets, `abstain_below` and the threshold of change in the model's config.
+    """Set temperatures, offsets and the thresholds of abstention and change in the model's config.
 
     What fewer than `FEW` rows tell of stays as it is.
     """
@@ -93,7 +104,12 @@ def set_calibration(model: MmserModel, outputs: Outputs) -> None:
     for pattern in PATTERNS:
         used = outputs.emotion.get(pattern, [])
         parts = [*used, *outputs.alone.get(pattern, [])]
-        if sum(len(logits) for logits, _ in parts) < FEW:
+        rows = sum(len(logits) for logits, _ in parts)
+        if rows < FEW:
+            say(
+                f"calibration: {rows} validation rows with {_PATTERNS_SAID[pattern]} are fewer than "
+                f"{FEW}: the probabilities of such utterances stay uncalibrated"
+            )
             continue
         logits, targets = (torch.cat(column) for column in zip(*parts, strict=True))
         temperature = fit_temperature(logits, targets)
@@ -103,23 +119,18 @@ def set_calibration(model: MmserModel, outputs: Outputs) -> None:
     if confidences:
         lowest = float(np.quantile(np.concatenate(confidences), ABSTAIN_SHARE))
         config.abstain_below = round(lowest, 3)
-    scores: dict[str, tuple[list[bool], list[float]]] = {}
+    opposition = torch.cat([torch.zeros(0), *outputs.opposition])
+    if len(opposition) >= FEW:
+        # Where nothing opposes anything, the highest of its low probabilities must not count.
+        config.abstain_opposed = round(max(0.5, float(opposition.quantile(1 - OPPOSED_SHARE))), 3)
     for pattern, parts in outputs.change.items():
         logits, truth = (torch.cat(column) for column in zip(*parts, strict=True))
         if len(truth) >= FEW and len(truth.unique()) == 2:
             temperature, offset = fit_shift(logits, truth)
+            said = ((logits - offset) / temperature).sigmoid().tolist()
             config.calibration[f"change.{pattern}"] = temperature
             config.change_offsets[pattern] = offset
-            scores[pattern] = truth.bool().tolist(), ((logits - offset) / temperature).sigmoid().tolist()
-    if scores:
-        config.change_threshold = shift_threshold(scores)
-
-
-def shift_threshold(scores: Mapping[str, tuple[list[bool], list[float]]]) -> float:
-    """Return the one threshold of highest mean MCC over the patterns."""
-    grid = np.linspace(0.2, 0.8, 61)
-    means = [np.mean([shift_scores(t, s, g)["mcc"] for t, s in scores.values()]) for g in grid]
-    return round(float(grid[int(np.argmax(means))]), 3)
+            config.change_thresholds[pattern] = round(best_mcc_threshold(truth.bool().tolist(), said), 3)
 
 
 def calibrate(model: MmserModel, parts: Sequence[Dialogues], audio: Dialogues) -> None:
@@ -127,9 +138,8 @@ def calibrate(model: MmserModel, parts: Sequence[Dialogues], audio: Dialogues) -
 
     Args:
         model: changed in place.
-        parts: made calls, real dialogues and single texts of validation speakers and splits.
-        audio: every validation clip once, without words; they set intensity, too. Their order is by chance,
-            so that change, which would be the rule in them, is calibrated on `parts` alone.
+        parts: made calls, real dialogues and single texts of speakers and splits that were not trained on.
+        audio: every validation clip once, without words; they set intensity alone.
     """
     model.eval()
     outputs = Outputs()
@@ -139,8 +149,9 @@ def calibrate(model: MmserModel, parts: Sequence[Dialogues], audio: Dialogues) -
         with torch.inference_mode():
             out = rows.run(model)
         emotion, _, change, _ = rows.targets()
-        outputs.add(out, emotion, torch.full_like(change, torch.nan) if rows is audio else change)
-        if rows is audio:
+        if rows is not audio:
+            outputs.add(out, emotion, change)
+        else:
             assert out.intensity_logits is not None
             set_intensity(model, np.asarray(rows.intensity), out.intensity_logits.sigmoid().numpy())
     set_calibration(model, outputs)

@@ -36,6 +36,7 @@ def write_card(folder: Path, results: Mapping[str, Any], config: TrainingConfig)
         speakers=", ".join(audio["speakers"]),
         rows=results_table(rows),
         verdict=verdict(rows),
+        tried=attempts(rows, notes["tried"]),
         audio_rows="\n".join(_audio_row(name, audio[name]) for name in ("ravdess", "nemo", "emodb", "all")),
         accuracy=audio["accuracy"],
         macro_f1=audio["macro_f1"],
@@ -78,6 +79,23 @@ def verdict(rows: list[Row]) -> str:
     if not missed:
         return "Every bar is met."
     return f"**Missed, {len(missed)} of {len(rows)}**: " + "; ".join(missed) + "."
+
+
+def attempts(rows: Sequence[Row], tried: Mapping[str, Sequence[str]]) -> str:
+    """Say of each missed bar what its attempts gave, as Markdown.
+
+    Args:
+        rows: of the table.
+        tried: what each attempt gave, by how the row's measure begins.
+    """
+    lines = []
+    for row in rows:
+        if row.passed is False:
+            found = next(
+                (tried[start] for start in tried if row.measure.startswith(start)), ["Not told yet."]
+            )
+            lines += [f"- {row.measure}:", *(f"  {n}. {what.strip()}" for n, what in enumerate(found, 1))]
+    return "\n".join(lines)
 
 
 def _row(row: Row) -> str:

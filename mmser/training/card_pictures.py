@@ -77,7 +77,7 @@ def draw_curves(folder: Path, stages: Sequence[str], path: Path) -> None:
             twin = axis.twinx()
             twin.plot(*zip(*scores, strict=True), color="#2563eb", marker="o", markersize=3)
             twin.tick_params(colors="#2563eb")
-    axes[0][0].set_ylabel("training loss (grey), validation score (blue)")
+    axes[0][0].set_ylabel("training loss (grey)\nvalidation score (blue)")
     figure.tight_layout()
     figure.savefig(path)
     pyplot.close(figure)

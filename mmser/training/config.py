@@ -16,6 +16,7 @@ from mmser.report.rule_text import nearest
 from mmser.training.fusion_stage import FusionConfig
 from mmser.training.joint_stage import JointConfig
 from mmser.training.loop import LoopConfig
+from mmser.training.text_stage import TextConfig
 from mmser.yaml_files import NO_VALUE, read_yaml
 
 # What `from_encoders` sets itself, or training writes, is no option.
@@ -28,7 +29,14 @@ _SET_ELSEWHERE = (
     "voice_size",
     "voice_layers",
 )
-_WRITTEN = ("calibration", "change_offsets", "weights_license", "training_mark", "schema_version")
+_WRITTEN = (
+    "calibration",
+    "change_offsets",
+    "change_thresholds",
+    "weights_license",
+    "training_mark",
+    "schema_version",
+)
 OPTIONS = tuple(
     n for n in inspect.signature(MmserConfig.__init__).parameters if n not in (*_SET_ELSEWHERE, *_WRITTEN)
 )
@@ -90,7 +98,7 @@ class TrainingConfig(BaseModel):
     commercial_only: bool = False  # refuse data whose licence forbids commercial use of the weights
     data: list[CorpusEntry] = []
     model: ModelPlan = ModelPlan()
-    text: LoopConfig | None = None  # the text encoder on single texts
+    text: TextConfig | None = None  # the text encoder on single texts
     dialogues: JointConfig | None = None  # the text encoder in dialogue: context and change, by words alone
     frames: LoopConfig | None = None  # the sound's frame encoder on single clips
     views: LoopConfig | None = None  # how clips are heard in calls
@@ -123,6 +131,8 @@ def read_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainingConf
         key, equals, value = override.partition("=")
         if not equals or not key:
             raise ConfigError(f"{override!r} is no override; write key=value, such as joint.steps=50")
+        if key == "base":
+            raise ConfigError(f"{override!r} comes too late: a configuration's base stands in its own file")
         try:
             read = yaml.safe_load(value)
         except (yaml.YAMLError, RecursionError, *NO_VALUE) as error:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmser.data import Example
 from mmser.model import MmserModel, MmserProcessor
-from mmser.model.audio_mmser import AudioFeatures
+from mmser.model.audio_mmser import AudioBranch, AudioFeatures
 from mmser.model.modeling_mmser import Encoded
 from mmser.training.acoustic_cache import Clip
 from mmser.training.words import fitting
@@ -27,6 +27,7 @@ class Sound:
     frames: Tensor  # (frames, size), float16
     vectors: Tensor  # (vector,)
     pooled: Tensor  # (2 * size,)
+    branch: AudioBranch | None = None  # what hears it, where that is not the model's own
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Words:
 
 
 def encode_sounds(
-    model: MmserModel, clips: Sequence[Clip], *, phone: bool, speed: float = 1.0
+    branch: AudioBranch, clips: Sequence[Clip], *, phone: bool, speed: float = 1.0
 ) -> list[Sound]:
     """Encode one rendering of each clip."""
     done = []
@@ -48,7 +49,7 @@ def encode_sounds(
         renderings = [c.rendering(phone=phone, speed=speed) for c in group]
         mels = [r.log_mel.float() for r in renderings]
         with torch.inference_mode():
-            features = model.audio.encode(
+            features = branch.encode(
                 torch.nn.utils.rnn.pad_sequence(mels, batch_first=True),
                 torch.tensor([len(m) for m in mels]),
                 torch.stack([r.functionals for r in renderings]),

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from datasets import Dataset
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, NonNegativeFloat
 from torch import Tensor, nn
 
 from mmser.data import Example, examples_of
@@ -48,7 +48,9 @@ class JointConfig(LoopConfig):
     temperature: float = Field(default=2.0, gt=0)  # corpora are drawn by size ** (1 / temperature)
     balance: bool = True  # draw the classes of single clips alike
     class_weights: bool = True  # weigh the loss by the square root of inverse class frequency
-    weights: dict[Task, float] = Field(default_factory=dict)  # of the tasks' losses, 1 where not given
+    weights: dict[Task, NonNegativeFloat] = Field(
+        default_factory=dict
+    )  # of the tasks' losses, 1 where not given
     learned_weights: bool = False  # uncertainty weighting (Kendall 2018)
     smoothing: float = Field(default=0.05, ge=0, lt=1)
     augment: AugmentConfig = AugmentConfig()

@@ -30,14 +30,26 @@ class MetricsLog:
         self._bar: Progress | None = None
         self._board: Any = None
 
-    def start(self, step: int) -> None:
-        """Begin, or go on after `step`: lines of steps that will be repeated are taken out."""
+    @property
+    def is_flushed(self) -> bool:
+        """Whether every step so far is in a line: a run that goes on from here writes the same lines."""
+        return self._count == 0
+
+    def start(self, step: int, *, validated: bool = True) -> None:
+        """Begin, or go on after `step`: lines of what will be repeated are taken out.
+
+        Args:
+            step: the last that is done.
+            validated: whether its validation, if it has one, is done too.
+        """
         self._first, self._begun, self._spoken = step, time.monotonic(), time.monotonic()
         if not self.main:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             rows = [row for row in read_metrics(self.path) if row["step"] <= step]
+            if not validated:
+                rows = [row for row in rows if row["step"] < step or "validation_score" not in row]
             kept = self.path.with_name(f".{self.path.name}.tmp")
             kept.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
             kept.replace(self.path)

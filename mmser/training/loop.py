@@ -14,6 +14,7 @@ import copy
 import itertools
 import math
 import random
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from mmser.training.checkpoint import digest, load_checkpoint, remove_unfinished
 from mmser.training.log import MetricsLog
 
 Rows = Sequence[Any]
+
+SAVE_EVERY = 300.0  # seconds at most between two checkpoints of a single process
 
 
 class LoopConfig(BaseModel):
@@ -96,6 +99,7 @@ class Progress:
     """Where a stage stands."""
 
     step: int = 0
+    checked: int = 0  # the last step that was validated
     best_step: int = 0
     best_score: float = -math.inf
     worse: int = 0  # validations since the best
@@ -174,7 +178,7 @@ class Fit:
         self.task, self.optimizer = self.accelerator.prepare(stage.task, optimizer)
         if self.average is not None:
             self.average.to(self.accelerator.device)
-        self.progress = Progress()
+        self.progress, self.saved_at = Progress(), time.monotonic()
         self.log = MetricsLog(folder, stage.name, self.steps, self.accelerator.is_main_process)
 
     @property
@@ -186,6 +190,7 @@ class Fit:
         """Go on from the checkpoint, if there is one, to the end."""
         config, progress = self.config, self.resume()
         try:
+            self._check()  # what a run that stopped in its validation left to do
             while progress.step < self.steps:
                 if config.patience and progress.worse >= config.patience:
                     self.log.say(
@@ -193,13 +198,29 @@ class Fit:
                     )
                     break
                 self.step()
-                if progress.step % config.validate_every == 0 or progress.step == self.steps:
+                if self._is_due():
                     self.log.flush(progress.step)
-                    self.validate()
+                    # Validation may take long, and what came before it must not be lost meanwhile.
+                    self.save()
+                    self._check()
+                elif self.world == 1 and self.log.is_flushed and self._seconds_since_save() > SAVE_EVERY:
                     self.save()
             self.finish()
         finally:
             self.log.close()
+
+    def _is_due(self) -> bool:
+        step = self.progress.step
+        return self.progress.checked < step and (step % self.config.validate_every == 0 or step == self.steps)
+
+    def _check(self) -> None:
+        if self._is_due():
+            self.validate()
+            self.progress.checked = self.progress.step
+            self.save()
+
+    def _seconds_since_save(self) -> float:
+        return time.monotonic() - self.saved_at
 
     def step(self) -> None:
         """Take one optimisation step."""
@@ -295,6 +316,7 @@ class Fit:
         if self.average is not None:
             state["average"] = self.average.state_dict()
         self._write(state, self.path)
+        self.saved_at = time.monotonic()
 
     def _write(self, state: dict[str, Any], path: Path) -> None:
         if self.accelerator.is_main_process:
@@ -317,8 +339,11 @@ class Fit:
             if self.average is not None:
                 self.average.load_state_dict(state["average"])
             self.progress = Progress(**state["progress"])
-        self.log.start(self.progress.step)
-        return self.progress
+        progress = self.progress
+        self.log.start(progress.step, validated=not self._is_due())
+        if 0 < progress.step < self.steps:
+            self.log.say(f"goes on after step {progress.step} of {self.steps}")
+        return progress
 
     def finish(self) -> None:
         """Leave the chosen weights in the stage's own task."""

@@ -16,11 +16,11 @@ def shift_results(model: MmserModel, answers: Answers, tuning: Answers | None) -
 
     Args:
         model: whose threshold is used for its own head.
-        answers: of the test dialogues.
+        answers: of the test dialogues, in which all turns have sound or all have words.
         tuning: of validation dialogues, for the product's threshold; None = it uses 0.5.
     """
     columns = shift_columns(answers)
-    thresholds = {"head": model.config.change_threshold} | dict.fromkeys(RULES, 0.5)
+    thresholds = {"head": model.config.change_thresholds[_pattern(answers)]} | dict.fromkeys(RULES, 0.5)
     if tuning is not None:
         held = shift_columns(tuning)
         thresholds["product"] = metrics.best_mcc_threshold(held["truth"], held["product"])
@@ -36,6 +36,10 @@ def shift_results(model: MmserModel, answers: Answers, tuning: Answers | None) -
     }
     results["direction"] = _direction(answers)
     return results
+
+
+def _pattern(answers: Answers) -> str:
+    return "audio" if any(sound is not None for sound in answers.rows.sounds) else "text"
 
 
 def shift_columns(answers: Answers) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from mmser.training.answers import Answers, Floats, answer, calibration_scores
 from mmser.training.encodings import Sound, Words
 from mmser.training.pairs import Dialogues, one_hot
 
-PAIRS = 900  # of each kind in the list
+PAIRS = 2700  # of each kind in the list
 SURE = 0.7  # probability from which a wrong answer counts as confidently wrong
 
 
@@ -99,7 +99,7 @@ def fusion_results(
         found[kind] = answer(model, laid)
         if kind != "conflicting":
             results[kind] = _scores(model, laid, found[kind], seed)
-    results["conflicting"] = _conflicts(model, found["matched"], found["conflicting"])
+    results["conflicting"] = _conflicts(found["matched"], found["conflicting"])
     return results
 
 
@@ -114,8 +114,6 @@ def _scores(model: MmserModel, rows: Dialogues, got: Answers, seed: int) -> dict
         "text_only": alone["text"].emotion.argmax(1),
         "late_fusion": product.argmax(1),
         "shuffled": shuffled(model, rows, seed).argmax(1),
-        "audio_head": own_logits(model, rows, "audio").argmax(1),
-        "text_head": own_logits(model, rows, "text").argmax(1),
     }
     scores: dict[str, Any] = {name: metrics.uar(truth, guess) for name, guess in guesses.items()}
     better = "audio_only" if scores["audio_only"] >= scores["text_only"] else "text_only"
@@ -161,32 +159,14 @@ def shuffled(model: MmserModel, rows: Dialogues, seed: int) -> Floats:
     return logits
 
 
-def own_logits(model: MmserModel, rows: Dialogues, modality: str) -> Floats:
-    """Return what one modality's own head says, without fusion, (rows, classes)."""
-    encoded = rows.encoded(model)
-    with torch.inference_mode():
-        if modality == "text":
-            logits = model.text_head(encoded.text_vector)
-        else:
-            nothing = encoded.audio.vectors.new_zeros
-            count, size = encoded.audio.vectors.shape
-            view = model.audio.relate(
-                encoded.audio, nothing(count), nothing(count, size), nothing(count, size)
-            )
-            logits = model.audio.emotion_head(view)
-    found: Floats = logits.double().numpy()
-    return found
-
-
-def _conflicts(model: MmserModel, matched: Answers, conflicting: Answers) -> dict[str, float]:
+def _conflicts(matched: Answers, conflicting: Answers) -> dict[str, float]:
     """Return how often conflicting pairs are confidently wrong, and how often the model abstains."""
     sure = conflicting.emotion.max(1) >= SURE
     guess = np.asarray(conflicting.guess())
     voice = np.asarray(conflicting.truth)
     words = [EMOTIONS.index(w.example.emotions[0]) for w in conflicting.rows.words if w]
-    below = model.config.abstain_below
     abstained = {
-        name: float((got.emotion.max(1) < below).mean())
+        name: float(got.abstained.mean())
         for name, got in (("matched", matched), ("conflicting", conflicting))
     }
     return {

@@ -32,11 +32,11 @@ def audio_results(model: MmserModel, clips: Sequence[Clip], seed: int) -> Result
     """Score held-out speakers: without and with a history, by telephone, beside the SVM."""
     parts = {s: [c for c in clips if c.example.split == s] for s in ("train", "validation", "test")}
     test = parts["test"]
-    sounds = encode_sounds(model, test, phone=False)
+    sounds = encode_sounds(model.audio, test, phone=False)
     rows = {
         "no_history": answer(model, sound_dialogues(sounds, 1, seed)),
         "history": answer(model, sound_dialogues(sounds, 16, seed)),
-        "telephone": answer(model, sound_dialogues(encode_sounds(model, test, phone=True), 1, seed)),
+        "telephone": answer(model, sound_dialogues(encode_sounds(model.audio, test, phone=True), 1, seed)),
     }
     alone = rows["no_history"]
     svm = _svm(parts)
@@ -55,7 +55,7 @@ def audio_results(model: MmserModel, clips: Sequence[Clip], seed: int) -> Result
         "class_f1": metrics.class_f1(alone.truth, alone.guess()),
         "confusion": metrics.confusion(alone.truth, alone.guess()),
         "confusion_ravdess": metrics.confusion(*_of_corpus(alone, "ravdess")),
-        "abstained": float((alone.emotion.max(1) < model.config.abstain_below).mean()),
+        "abstained": float(alone.abstained.mean()),
         "calibration": calibration_scores(alone.emotion, alone.truth, prior),
         "intensity": _intensity(model, alone),
     }
@@ -139,7 +139,7 @@ def evaluate(
         pairs: the fixed list of made pairs; drawn and written where it is missing.
         seed: of orders and draws.
     """
-    sounds = encode_sounds(model, [c for c in clips if c.example.split == "test"], phone=False)
+    sounds = encode_sounds(model.audio, [c for c in clips if c.example.split == "test"], phone=False)
     text, meld = text_results(model, processor, texts)
     candidates = single_texts(texts, "test")
     if not pairs.exists():

@@ -4,9 +4,10 @@ No paired natural corpus is at hand. Pairs are made across corpora (a clip of on
 another) in the proportions of `PairMix`, and put into made calls of one speaker each.
 """
 
+import contextlib
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from mmser.labels import DIRECTIONS, EMOTIONS, ROLES, direction_of
 from mmser.model import MmserModel
+from mmser.model.audio_mmser import AudioBranch
 from mmser.model.modeling_mmser import Encoded
 from mmser.model.output_mmser import MmserOutput
 from mmser.training.dialogues import Dialogue, Turn, labels_of, speakers_of
@@ -69,14 +71,26 @@ class Dialogues:
         )
 
     def run(self, model: MmserModel) -> MmserOutput:
-        """Pass the rows through everything after the encoders."""
-        return model.converse(
-            self.encoded(model),
-            torch.tensor(self.keys),
-            torch.tensor(self.positions),
-            torch.zeros(len(self.keys), dtype=torch.bool),
-            None,
-        )
+        """Pass the rows through everything after the encoders, heard by one audio branch."""
+        branch = next((s.branch for s in self.sounds if s and s.branch), model.audio)
+        with heard_by(model, branch):
+            return model.converse(
+                self.encoded(model),
+                torch.tensor(self.keys),
+                torch.tensor(self.positions),
+                torch.zeros(len(self.keys), dtype=torch.bool),
+                None,
+            )
+
+
+@contextlib.contextmanager
+def heard_by(model: MmserModel, branch: AudioBranch) -> Iterator[None]:
+    """Let another audio branch hear for the model for a while."""
+    own, model.audio = model.audio, branch
+    try:
+        yield
+    finally:
+        model.audio = own
 
 
 def one_hot(emotion: str) -> list[float]:
@@ -121,6 +135,14 @@ class PairSampler:
         for text in words:
             if len(text.example.emotions) == 1:
                 self.words[text.example.emotions[0]].append(text)
+
+    def sounds(self) -> list[Sound]:
+        """Return all clips."""
+        return [sound for own in self.speakers.values() for clips in own.values() for sound in clips]
+
+    def texts(self) -> list[Words]:
+        """Return all texts of one emotion."""
+        return [text for texts in self.words.values() for text in texts]
 
     def dialogues(self, rng: np.random.Generator, calls: int, count: int) -> Dialogues:
         """Draw `calls` calls of `count` utterances of one speaker."""
@@ -210,11 +232,7 @@ def whole_dialogues(words: Sequence[Words]) -> list[list[Words]]:
     return [sorted(g, key=lambda w: w.example.turn_index or 0) for g in groups.values()]
 
 
-def dialogue_rows(
-    dialogues: Sequence[Sequence[Words]],
-    weights: Tensor | None = None,
-    rng: np.random.Generator | None = None,
-) -> Dialogues:
+def dialogue_rows(dialogues: Sequence[Sequence[Words]], rng: np.random.Generator | None = None) -> Dialogues:
     """Lay out dialogues of words, with the labels that `labels_of` finds in them.
 
     With `rng` (in training) each speaker plays a random role, since the corpora know none: roles are
@@ -222,7 +240,6 @@ def dialogue_rows(
 
     Args:
         dialogues: turns in order.
-        weights: of the classes in the loss, (classes,).
         rng: of roles.
     """
     rows = Dialogues()
@@ -238,19 +255,13 @@ def dialogue_rows(
             rows.words.append(text if len(text.tokens) else None)
             rows.keys.append((number, speakers[position], roles.setdefault(speakers[position], role)))
             rows.positions.append(position)
-            rows.emotion.append(_weighted(text.example.target(), weights))
+            rows.emotion.append(text.example.target())
             rows.intensity.append(math.nan)
             changed, direction = labels[position].changed, labels[position].direction
             rows.change.append(math.nan if changed is None else float(changed))
             rows.direction.append(-100 if direction is None else DIRECTIONS.index(direction))
             rows.kinds.append("dialogue")
     return rows
-
-
-def _weighted(target: Sequence[float], weights: Tensor | None) -> list[float]:
-    if weights is None:
-        return list(target)
-    return [p * float(w) for p, w in zip(target, weights, strict=True)]
 
 
 def comment_rows(words: Sequence[Words]) -> Dialogues:

@@ -25,7 +25,7 @@ from mmser.training.loop import fit
 from mmser.training.rows import count_labelled, count_splits, load_rows, rows_digest
 from mmser.training.staged import gather, round_text_weights, train_stages
 from mmser.training.start import merge_adapters, prepare, start_model
-from mmser.training.work import begin, forget, make_folder
+from mmser.training.work import begin, forget, make_folder, require_own
 
 HALF = ("text_encoder.", "audio.voice.layers.")  # stored as float16, to which they were rounded before
 PATIENT = timedelta(hours=6)  # how long processes wait for one that prepares data for all
@@ -78,6 +78,7 @@ def train(
     state = _start_processes(config, quiet)
     for folder, option in ((work, "--work"), (target, "--output")):
         make_folder(folder, option)
+    require_own(target)
     dataset = load_rows(config, data, work, skip_bad=skip_bad)
     own_mark = require_disjoint(dataset, allow_overlap=allow_overlap)
     _require_validation(config, dataset)

@@ -6,6 +6,7 @@ Each stage leaves a checkpoint and is passed over where that is complete.
 import contextlib
 import copy
 import dataclasses
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,23 +20,31 @@ from mmser.data import Example, to_dataset
 from mmser.errors import MmserError, UsageError
 from mmser.labels import EMOTIONS
 from mmser.model import MmserModel, MmserProcessor
+from mmser.model.audio_mmser import AudioBranch
 from mmser.training.acoustic_cache import SPEEDS, Clip, cache_acoustics
 from mmser.training.calibration import calibrate
 from mmser.training.checkpoint import digest, load_checkpoint, save_atomically, tensor_digest
 from mmser.training.config import TrainingConfig
+from mmser.training.cross_fit import Part, cross_fit
 from mmser.training.encodings import Sound, Words, encode_sounds, encode_texts
 from mmser.training.frame_stage import FrameStage
-from mmser.training.fusion_stage import FusionData, FusionStage, start_from_late_fusion
+from mmser.training.fusion_stage import (
+    CALLS_OF_SPEAKER,
+    FusionConfig,
+    FusionData,
+    FusionStage,
+    start_from_late_fusion,
+)
 from mmser.training.joint_stage import JointStage
 from mmser.training.log import say
 from mmser.training.loop import fit
 from mmser.training.pairs import Dialogues, PairMix, PairSampler, one_hot, whole_dialogues
+from mmser.training.registers import require_heads, start_words_head
 from mmser.training.targets import example_intensity
-from mmser.training.text_stage import SHARED, TextStage
+from mmser.training.text_stage import TextStage
 from mmser.training.view_stage import train_views
 
 TEXTS_FOR_PAIRS = 12_000  # single-label comments that fusion is trained with
-CALLS_OF_CLIPS = 150  # made of validation clips without words, for the calibration of change
 CORRUPTED = 0.3  # share of them whose words are swapped, as a recogniser would
 
 
@@ -52,7 +61,7 @@ def train_stages(
     if config.text is not None:
         stage = TextStage(texts, model.text_encoder, copy.deepcopy(processor.tokenizer), config.seed)
         fit(stage, config.text, folder, seed=config.seed, about=[stage.size, stage.task.corpora])
-        model.text_head.load_state_dict(stage.task.heads[SHARED].state_dict())
+        start_words_head(model, processor, stage.task, texts, config.text, config.seed)
     if config.dialogues is not None:
         _train_dialogues(model, processor, texts, config, folder)
     clips: list[Clip] = []
@@ -62,11 +71,16 @@ def train_stages(
     if config.frames is not None:
         frames = FrameStage(model.audio, clips)
         fit(frames, config.frames, folder, seed=config.seed, about=[frames.size])
+    parts = [(model.audio, [c for c in clips if c.example.split == "train"])]
     if config.views is not None:
-        train_views(model.audio, clips, folder, config.views, config.seed)
+        untrained = copy.deepcopy(model.audio)
+        views = train_views(model.audio, clips, folder, config.views, config.seed)
+        if config.fusion is not None:
+            parts = cross_fit(untrained, views, folder, config.views, config.fusion.folds, config.seed)
     if config.fusion is not None:
         round_text_weights(model)
-        fuse(model, processor, clips, texts, folder, config)
+        held_out = [c for c in clips if c.example.split == "validation"]
+        fuse(model, processor, parts, held_out, texts, folder, config)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,11 +139,14 @@ def _train_dialogues(
     config: TrainingConfig,
     folder: Path,
 ) -> None:
-    """Train what reads words in dialogue, text encoder included; the sound's branch rests."""
+    """Train what reads words in dialogue; the sound's branch and what the stage "text" trained rest."""
     assert config.dialogues is not None
     words = [dataclasses.replace(t, audio=None) for t in texts]
     frozen = [p for p in model.parameters() if not p.requires_grad]
     model.audio.requires_grad_(False)
+    if config.text is not None:
+        model.text_encoder.requires_grad_(False)
+        model.text_head.requires_grad_(False)
     names = {t.corpus for t in words}
     shares = {name: share for name, share in config.shares().items() if name in names}
     stage = JointStage(
@@ -151,7 +168,7 @@ def require_material(config: TrainingConfig, speech: Sequence[Example], texts: S
     """Refuse data that lack what a stage is trained on.
 
     Raises:
-        UsageError: if the model's plan belongs to the stage "joint".
+        UsageError: if the model's plan belongs to the stage "joint", or a head to no corpus.
         MmserError: if rows are missing; the stage and what it needs are named.
     """
     plan = config.model
@@ -161,6 +178,8 @@ def require_material(config: TrainingConfig, speech: Sequence[Example], texts: S
     trained = [e for e in speech if e.split == "train"]
     if config.text is not None and not any(t.split == "train" for t in texts):
         raise MmserError("the stage text needs training rows with text of their own, and the data have none")
+    if config.text is not None:
+        require_heads(config.text, {t.corpus for t in texts if t.split == "train"})
     if (config.frames or config.views or config.fusion) and not trained:
         raise MmserError(
             "the stages frames, views and fusion need labelled training clips; the data have none"
@@ -186,39 +205,78 @@ def round_text_weights(model: MmserModel) -> None:
 def fuse(
     model: MmserModel,
     processor: MmserProcessor,
-    clips: Sequence[Clip],
+    parts: Sequence[Part],
+    held_out: Sequence[Clip],
     texts: Sequence[Example],
     folder: Path,
     config: TrainingConfig,
 ) -> None:
-    """Train fusion, context and change on cached encodings, then calibrate; `model` changes in place."""
+    """Train fusion, context and change on cached encodings, then calibrate.
+
+    Args:
+        model: changed in place.
+        processor: of its texts.
+        parts: training clips and what hears them.
+        held_out: validation clips.
+        texts: of all splits.
+        folder: where checkpoints go.
+        config: of the training.
+    """
     assert config.fusion is not None
-    train = [c for c in clips if c.example.split == "train"]
-    held_out = [c for c in clips if c.example.split == "validation"]
-    sounds = [s for p in (False, True) for s in encode_sounds(model, train, phone=p)]
-    sounds += encode_sounds(model, train, phone=False, speed=SPEEDS[1])
-    checks = encode_sounds(model, held_out, phone=False)
+    mix = config.fusion.pairs
+    sounds = [_renderings(branch, clips) for branch, clips in parts]
+    checks = encode_sounds(model.audio, held_out, phone=False)
     with PartialState().main_process_first():
         words = _words_of_splits(model, processor, texts, folder, config.seed)
+    pairs = {
+        "train": [PairSampler(part, words["train"], mix, agent_turns=0.4) for part in sounds],
+        "validation": [PairSampler(checks, words["validation"], mix)],
+    }
     data = {
         split: FusionData(
-            PairSampler(
-                part, words[split], config.fusion.pairs, agent_turns=0.4 if split == "train" else 0.0
-            ),
+            samplers,
             whole_dialogues(words[split]),
             [w for w in words[split] if w.example.dialogue_id is None],
         )
-        for split, part in (("train", sounds), ("validation", checks))
+        for split, samplers in pairs.items()
     }
     frozen = [p for p in model.parameters() if not p.requires_grad]
     late = start_from_late_fusion(model, keep_context=config.dialogues is not None)
     stage = FusionStage(late, data["train"], data["validation"], config.fusion)
     fit(stage, config.fusion, folder, seed=config.seed, about=[stage.size])
     _train_all_but(model.eval(), frozen)
-    alone = sound_dialogues(checks, 10, config.seed)
-    sampler = PairSampler(checks, [], PairMix(0, 0, 0, 1, 0))
-    calls = sampler.dialogues(np.random.default_rng(config.seed), CALLS_OF_CLIPS, config.fusion.longest)
-    calibrate(model, [*stage.checks.values(), calls], alone)
+    # Each clip counts once, as where it is measured.
+    strangers = [checks, *(sounds if len(sounds) > 1 else [])]
+    rows = [*stage.checks.values(), *map(emotion_only, stage.strangers)]
+    rows += [emotion_only(sound_dialogues(part, config.fusion.longest, config.seed)) for part in strangers]
+    calibrate(
+        model,
+        [*rows, changes_only(checks, config.fusion, config.seed)],
+        sound_dialogues(checks, 10, config.seed),
+    )
+
+
+def emotion_only(rows: Dialogues) -> Dialogues:
+    """Return rows whose changes do not count.
+
+    In calls of clips in random order nearly every turn would change; and on training speakers, left out by
+    their branch, the head of change itself was trained.
+    """
+    return dataclasses.replace(rows, change=[math.nan] * len(rows.keys))
+
+
+def changes_only(sounds: Sequence[Sound], config: FusionConfig, seed: int) -> Dialogues:
+    """Return made calls without words whose changes count, and whose emotions do not."""
+    sampler, rng = PairSampler(sounds, [], PairMix(0, 0, 0, 1, 0)), np.random.default_rng(seed)
+    calls = sampler.dialogues(rng, CALLS_OF_SPEAKER * len(sampler.names), config.longest)
+    return dataclasses.replace(calls, emotion=[[0.0] * len(EMOTIONS)] * len(calls.keys))
+
+
+def _renderings(branch: AudioBranch, clips: Sequence[Clip]) -> list[Sound]:
+    """Return clips by microphone, by telephone and spoken slower, as the branch hears them."""
+    lines = [encode_sounds(branch, clips, phone=phone) for phone in (False, True)]
+    lines.append(encode_sounds(branch, clips, phone=False, speed=SPEEDS[1]))
+    return [dataclasses.replace(sound, branch=branch) for line in lines for sound in line]
 
 
 def _words_of_splits(

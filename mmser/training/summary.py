@@ -44,11 +44,15 @@ def summary(work: Path, stages: Sequence[str], trained: Trained, seconds: float)
     return stream.getvalue() + "\n".join(lines)
 
 
+def _score(value: float | None) -> float:
+    return float("-inf") if value is None else value
+
+
 def _stage(rows: Sequence[dict[str, Any]]) -> tuple[str, str, str]:
     """Return steps, losses and the best validation of a stage, as shown."""
     losses = [row["loss"] for row in rows if "loss" in row]
     checks = [row for row in rows if "validation_score" in row]
-    best = max(checks, key=lambda row: row["validation_score"] or float("-inf"), default={})
+    best = max(checks, key=lambda row: _score(row["validation_score"]), default={})
     shown = [
         f"{name.removeprefix('validation_')} {value:.4g}"
         for name, value in best.items()

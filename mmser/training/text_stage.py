@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import ConfigDict
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmser.data import Example
 from mmser.evaluation import metrics
 from mmser.labels import EMOTIONS
-from mmser.training.loop import Rows
+from mmser.training.loop import LoopConfig, Rows
 
 MAX_TOKENS = 64  # the longest comment has about 60; dialogue turns are shorter
 SHARED = "shared"
@@ -100,6 +101,15 @@ def _emotion(example: Example) -> list[float]:
     """Return the distribution of an example; zeros where raters hardly saw its emotion."""
     weak = example.intensity is not None and example.intensity < WEAK
     return [0.0] * len(EMOTIONS) if weak else example.target()
+
+
+class TextConfig(LoopConfig):
+    """How the text encoder is trained."""
+
+    model_config = ConfigDict(extra="forbid")
+    # Whose head becomes the model's for written and for spoken words: a corpus's, or that of all.
+    written: str = SHARED
+    spoken: str = SHARED
 
 
 class TextStage:

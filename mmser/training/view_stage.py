@@ -185,8 +185,6 @@ class ViewTask(nn.Module):
 class ViewStage:
     """Made calls of 4, 8 or 16 clips on what the trained encoder made of them."""
 
-    name = "views"
-
     def __init__(
         self,
         branch: AudioBranch,
@@ -195,7 +193,9 @@ class ViewStage:
         *,
         phone_share: float = PHONE_SHARE,
         mixup: bool = True,
+        name: str = "views",
     ) -> None:
+        self.name = name
         self.heard, self.held_out, self.mixup = train, held_out, mixup
         self.size, self.sampler = len(train), CallSampler(train, phone_share)
         self.gain = gain_response(branch)
@@ -273,12 +273,13 @@ def view_stage(branch: AudioBranch, clips: Sequence[Clip]) -> ViewStage:
 
 def train_views(
     branch: AudioBranch, clips: Sequence[Clip], folder: Path, config: LoopConfig, seed: int
-) -> None:
-    """Run the stage in place and weigh the halves on validation speakers."""
+) -> ViewStage:
+    """Run the stage in place, weigh the halves on validation speakers, and return the stage."""
     stage = view_stage(branch, clips)
     fit(stage, config, folder, seed=seed, about=[stage.size])
     if stage.held_out:
         weigh_halves(branch, eval_batches(stage.held_out, 1, seed))
+    return stage
 
 
 def weigh_halves(branch: AudioBranch, batches: Sequence[CallBatch]) -> float:

@@ -31,12 +31,32 @@ def make_folder(folder: Path, option: str) -> None:
         ) from error
 
 
+def require_own(target: Path) -> None:
+    """Refuse a folder that holds something else than a model of ours, which training would write into.
+
+    Raises:
+        UsageError: if so.
+    """
+    files = sorted(path.name for path in target.iterdir())
+    try:
+        ours = json.loads((target / "config.json").read_text(encoding="utf-8"))["model_type"] == "mmser"
+    except (OSError, ValueError, KeyError, TypeError):
+        ours = False
+    if files and not ours:
+        raise UsageError(
+            f"{target} holds {files[0]} and is no mmser model; give a new or empty folder (--output)"
+        )
+
+
 def forget(folder: Path, stages: Sequence[str]) -> None:
     """Remove the checkpoints and metrics of some stages, and nothing else that lies in the folder."""
     for stage in stages:
-        written = [folder / f"{stage}.{end}" for end in ("checkpoint.pt", "best.pt", "jsonl")]
-        for stale in (*written, *folder.glob(f"tensorboard/{stage}/events.*")):
-            stale.unlink(missing_ok=True)
+        for name in (stage, f"{stage}_without_*"):  # runs of a stage that leave a fold of speakers out
+            for end in ("checkpoint.pt", "best.pt", "jsonl"):
+                for stale in folder.glob(f"{name}.{end}"):
+                    stale.unlink()
+            for stale in folder.glob(f"tensorboard/{name}/events.*"):
+                stale.unlink()
 
 
 def begin(folder: Path, plan: Mapping[str, Any], stages: Sequence[str]) -> None:

@@ -59,7 +59,12 @@ def test_a_model_with_impossible_values_is_refused(mmser, call, change: Change, 
         ("max_text_tokens", (3, 3.7, 1e9, 10**9, 513, NAN, "128"), "a whole number from 8 to 512"),
         ("sampling_rate", (8000, 44_100, 16_000.5, "16000"), "16000"),
         ("abstain_below", (NAN, -0.1, "0.4", None), "a number from 0 to 1"),
-        ("change_threshold", (NAN, 1.5, "0.5"), "a number from 0 to 1"),
+        ("abstain_opposed", (NAN, 1.5, "0.4", None), "a number from 0 to 1"),
+        (
+            "change_thresholds",
+            ({"text": NAN}, {"text": 1.5}, {"sound": 0.5}, 0.5),
+            "numbers from 0 to 1 of fused",
+        ),
         ("history_weight", (7, -1, NAN, "half"), "a number from 0 to 1"),
         ("intensity_thresholds", ([0.5], [0.7, 0.3], [0.5, 0.5], [0, 0.5, 1], [NAN, 0.5], 0.5), "two rising"),
         ("text_languages", ("en", ["English"], ["EN"], [1], {"en": 1}), "a list of language codes"),
@@ -90,6 +95,15 @@ def test_a_value_that_cannot_be_is_named_with_what_is_allowed(
         assert allowed in message and "\n" not in message
 
 
+def test_weights_that_the_config_has_no_place_for_are_not_left_out_silently(change: Change):
+    folder = change({})
+    stated = json.loads((folder / "config.json").read_text("utf-8"))
+    stated["text_config"]["num_hidden_layers"] -= 1
+    (folder / "config.json").write_text(json.dumps(stated), "utf-8")
+    with pytest.raises(ModelError, match=r"holds \d+ weights that config\.json .* such as text_encoder\."):
+        load_model(folder)
+
+
 @pytest.mark.parametrize("version", [0, -1, 1.5, True, "1", NAN])
 def test_a_schema_version_that_is_none_is_refused(change: Change, version: object):
     with pytest.raises(ModelError, match="has schema version"):
@@ -118,7 +132,7 @@ def test_the_edges_of_what_is_allowed_are_allowed(change: Change):
         "max_seconds": 90,
         "max_text_tokens": 512,
         "abstain_below": 0,
-        "change_threshold": 1.0,
+        "change_thresholds": {"text": 1.0},
         "history_weight": 1,
         "intensity_thresholds": [0, 1],
         "text_languages": ["en", "de", "haw"],

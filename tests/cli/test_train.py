@@ -214,6 +214,8 @@ def test_every_configuration_trains(name: str, mmser: Run, made: Path, tmp_path:
     ]
     if plan.model.audio_encoder != "cnn":
         changes.append(f"model.audio_encoder={made / 'wav2vec2'}")
+    if plan.text is not None:
+        changes += ["text.written=shared", "text.spoken=shared"]
     for stage in STAGES:
         if getattr(plan, stage) is not None:
             changes += [f"{stage}.{change}" for change in ("epochs=null", "steps=2", "validate_every=2")]

@@ -137,6 +137,31 @@ def test_a_state_needs_to_know_whose_it_is(processor):
         model(**processor(text=["thank you"]), state=state)
 
 
+def test_change_is_told_by_how_long_ago_the_speaker_spoke_too(processor):
+    """In one batch or going on from a state."""
+    model = tiny_model()
+    with torch.no_grad():
+        model.change_head.since.copy_(torch.tensor([1.0, 2.0, 4.0]))
+    since, told = model.change_head.since.clone(), []
+    for keep in (True, False):
+        with torch.no_grad():
+            model.change_head.since.copy_(since if keep else torch.zeros_like(since))
+        state, found = None, []
+        for speakers in ([0, 1], [1, 0], [2, 2, 2, 1, 0]):  # the last is further back than is counted
+            batch = processor(
+                text=["so angry"] * len(speakers),
+                dialogue_ids=[0] * len(speakers),
+                speaker_ids=speakers,
+                positions=range(len(speakers)),
+            )
+            with torch.inference_mode():
+                out = model(**batch, state=state)
+            state = out.state
+            found.append(out.change_logits[out.has_previous])
+        told.append(torch.cat(found))
+    assert (told[0] - told[1]).tolist() == pytest.approx([1.0, 4.0, 1.0, 1.0, 4.0, 4.0], abs=1e-4)
+
+
 def test_each_task_trains_on_the_rows_that_carry_its_label(processor):
     model = tiny_model().train()
     batch = processor(

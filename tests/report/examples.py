@@ -27,6 +27,7 @@ MODEL = ModelInfo(
     languages=("en",),
     calibration={"emotion.fused": 1.3, "emotion.audio": 1.5, "emotion.text": 1.2, "change": 1.1},
     abstain_below=ABSTAIN_BELOW,
+    abstain_opposed=1.0,
 )
 RECORDING = Recording(
     id="call", path="call.wav", duration=64.0, sampling_rate=8000, num_channels=2, sha256="a" * 64

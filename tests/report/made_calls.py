@@ -262,6 +262,7 @@ def call(
             languages=("en",),
             calibration={"emotion.fused": 1.31, "emotion.audio": 1.12, "emotion.text": 1.48},
             abstain_below=0.4,
+            abstain_opposed=1.0,
         ),
         recording=None
         if duration is None

@@ -149,6 +149,13 @@ def test_words_alone_have_no_intensity_and_say_why():
     assert any(quarter.probabilities for quarter in summary.quarters)
 
 
+def test_a_turn_whose_words_oppose_the_voice_is_flagged():
+    torn = [dataclasses.replace(one, opposed=n == 0) for n, one in enumerate(example_predictions())]
+    turns = {turn.id: turn for turn in example_report(predictions=torn).turns}
+    assert "words_against_voice" in turns[torn[0].turn_id].flags
+    assert not any("words_against_voice" in turns[one.turn_id].flags for one in torn[1:])
+
+
 def test_a_quarter_s_intensity_is_the_mean_over_the_turns_that_have_one():
     predictions = [
         prediction("t0", "anger", 0.8, 0.9),

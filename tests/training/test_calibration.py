@@ -1,5 +1,6 @@
 """Thresholds and temperatures are set from validation values alone."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -47,9 +48,10 @@ def outputs(rows: int, alone: int = 0) -> Outputs:
     return found
 
 
-def test_few_rows_leave_the_temperature_as_it_was(model: MmserModel):
+def test_few_rows_leave_the_temperature_as_it_was(model: MmserModel, capsys: pytest.CaptureFixture[str]):
     before = dict(model.config.calibration)
     set_calibration(model, outputs(FEW - 1))
+    assert f"{FEW - 1} validation rows with sound and words are fewer than {FEW}" in capsys.readouterr().err
     assert model.config.calibration == before
     set_calibration(model, outputs(FEW))
     assert model.config.calibration["emotion.fused"] < 1
@@ -60,6 +62,29 @@ def test_abstention_is_set_by_answers_as_they_are_given_in_use(model: MmserModel
     without = model.config.abstain_below
     set_calibration(model, outputs(70, alone=700))
     assert model.config.abstain_below == without and "emotion.audio" in model.config.calibration
+
+
+def test_where_nothing_opposes_anything_no_turn_is_flagged_for_it(model: MmserModel):
+    set_calibration(model, dataclasses.replace(outputs(70), opposition=[torch.linspace(0, 0.02, 70)]))
+    assert model.config.abstain_opposed == 0.5
+    set_calibration(model, dataclasses.replace(outputs(70), opposition=[torch.linspace(0, 1, 70)]))
+    assert model.config.abstain_opposed == pytest.approx(0.95, abs=0.01)
+
+
+def test_change_has_a_threshold_for_each_pattern_of_modalities(model: MmserModel):
+    """Sure of every shift by words, and only of the surest by sound."""
+    torch.manual_seed(0)
+    logits = torch.linspace(-4, 4, 400)
+    found = Outputs(
+        change={"text": [(logits, (logits > 0).float())], "audio": [(logits, (logits > 3).float())]}
+    )
+    set_calibration(model, found)
+    thresholds, offsets = model.config.change_thresholds, model.config.change_offsets
+    assert thresholds["fused"] == 0.5
+    for pattern, bound in (("text", 0.0), ("audio", 3.0)):
+        scale = model.config.calibration[f"change.{pattern}"]
+        said = ((logits - offsets[pattern]) / scale).sigmoid() >= thresholds[pattern]
+        assert (said == (logits > bound)).float().mean() > 0.95
 
 
 def test_the_temperature_that_logits_were_scaled_by_is_found_again():

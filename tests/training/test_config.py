@@ -73,6 +73,8 @@ def test_overrides_are_yaml_under_dotted_keys(tmp_path: Path):
         ("model.start_from=default", "start_from brings its own encoders; leave out text_encoder"),
         ("joint.steps", "'joint.steps' is no override; write key=value"),
         ("=4", "'=4' is no override"),
+        ("base=quick.yaml", "'base=quick.yaml' comes too late"),
+        ("joint.weights.audio=-1", "greater than or equal to 0"),
         ("joint.steps=[", "the value in 'joint.steps=[' is not valid YAML"),
         ("seed=2024-99-99", "the value in 'seed=2024-99-99' is not valid YAML"),
     ],

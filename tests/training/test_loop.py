@@ -172,6 +172,45 @@ def test_an_interrupted_training_ends_in_the_same_bits(tmp_path: Path):
     assert logs[0] == logs[1]
 
 
+@pytest.mark.parametrize("stopped", [4, 12])
+def test_a_training_that_stops_in_a_validation_loses_no_step(stopped: int, tmp_path: Path):
+    def scored(last: Exception | None = None) -> LineStage:
+        stage = LineStage(scores=(1.0, 3.0, 2.0)[: stopped // 4 - 1] if last else (1.0, 3.0, 2.0))
+        plain = stage.validate
+
+        def validate(task: nn.Module) -> dict[str, float]:
+            found = plain(task)
+            if last and not found:
+                raise last
+            return found
+
+        stage.validate = validate  # type: ignore[method-assign]
+        return stage
+
+    whole = trained(tmp_path / "whole", scored(), keep_best=True)
+    with pytest.raises(MmserError, match="stopped"):
+        trained(tmp_path / "cut", scored(MmserError("stopped")), keep_best=True)
+    rest = scored()
+    rest.scores, rest.fail_at = rest.scores[stopped // 4 - 1 :], None if stopped == 4 else 0
+    assert torch.equal(trained(tmp_path / "cut", rest, keep_best=True), whole)
+    logs = [(tmp_path / n / "lines.jsonl").read_text() for n in ("whole", "cut")]
+    assert logs[0] == logs[1]
+
+
+def test_a_long_time_between_validations_is_cut_by_checkpoints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("mmser.training.loop.SAVE_EVERY", -1.0)
+    options: dict[str, Any] = {"steps": 30, "validate_every": 30, "average": 0.9}
+    whole = trained(tmp_path / "whole", LineStage(dropout=0.3), **options)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "cut", LineStage(dropout=0.3, fail_at=25), **options)
+    assert load_checkpoint(tmp_path / "cut" / "lines.checkpoint.pt")["progress"]["step"] == 20
+    assert torch.equal(trained(tmp_path / "cut", LineStage(dropout=0.3), **options), whole)
+    logs = [(tmp_path / n / "lines.jsonl").read_text() for n in ("whole", "cut")]
+    assert logs[0] == logs[1]
+
+
 def test_a_finished_training_is_not_repeated(tmp_path: Path):
     first = trained(tmp_path)
     stage = LineStage(fail_at=0)

@@ -1,14 +1,19 @@
 """What the stages on cached encodings are trained on."""
 
+import math
+
 import pytest
 
 from mmser.data import Example
-from mmser.errors import MmserError
+from mmser.errors import MmserError, UsageError
+from mmser.labels import EMOTIONS
 from mmser.training.config import TrainingConfig
-from mmser.training.loop import LoopConfig
-from mmser.training.staged import gather
+from mmser.training.fusion_stage import FusionConfig
+from mmser.training.staged import changes_only, emotion_only, gather, sound_dialogues
+from mmser.training.text_stage import TextConfig
+from tests.training.made_clips import sound
 
-TEXT = TrainingConfig(text=LoopConfig(steps=1))
+TEXT = TrainingConfig(text=TextConfig(steps=1))
 
 
 def text(name: str, language: str | None, **options: object) -> Example:
@@ -40,3 +45,18 @@ def test_nothing_is_known_of_a_change_from_a_turn_that_was_left_out():
 def test_scripts_and_rows_without_a_split_are_no_material():
     rows = [text("a", "en"), text("b", "en", sentence="made/1"), text("c", "en", split=None)]
     assert [e.id for e in gather(TEXT, rows, ["en"]).texts] == ["a"]
+
+
+def test_a_head_of_no_corpus_is_refused_before_anything_trains():
+    config = TrainingConfig(text=TextConfig(steps=1, written="nowhere"))
+    with pytest.raises(UsageError, match=r"text\.written: .*'nowhere'.* made, shared"):
+        gather(config, [text("a", "en")], ["en"])
+
+
+def test_only_validation_speakers_say_what_a_change_is():
+    sounds = [sound(e) for e in EMOTIONS for _ in range(2)]
+    rows = sound_dialogues(sounds, 3, 0)
+    assert not all(map(math.isnan, rows.change)) and all(map(math.isnan, emotion_only(rows).change))
+    assert sorted(map(id, emotion_only(rows).sounds)) == sorted(map(id, sounds))
+    calls = changes_only(sounds, FusionConfig(steps=1, longest=3), 0)
+    assert not any(map(sum, calls.emotion)) and not all(map(math.isnan, calls.change))

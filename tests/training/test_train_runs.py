@@ -158,7 +158,7 @@ def test_stages_run_one_after_the_other_and_leave_a_model_that_loads(
         "text": {"epochs": 1, "batch_size": 8, "validate_every": 3},
         "frames": {"steps": 2, "batch_size": 8, "validate_every": 2, "average": 0.9},
         "views": {"steps": 3, "batch_size": 16, "validate_every": 3},
-        "fusion": {"steps": 5, "validate_every": 5, "keep_best": True, "batch_size": 2, "comments": 4},
+        "fusion": {"steps": 5, "validate_every": 5, "keep_best": True, "batch_size": 2},
     }
     if dialogues:
         config["dialogues"] = {"steps": 3, "validate_every": 3, "batch_size": 4, "dialogue_turns": 3}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mmser.errors import MmserError, UsageError
-from mmser.training.work import begin, forget, make_folder
+from mmser.training.work import begin, forget, make_folder, require_own
 
 STAGES = ("text", "frames", "fusion")
 PLAN: dict[str, Any] = {
@@ -66,7 +66,7 @@ def test_a_damaged_note_is_refused(tmp_path: Path):
 
 def test_forgetting_takes_a_stages_files_alone(tmp_path: Path):
     own = ["acoustics.pt", "fusion.jsonl", "text.csv", "text.yaml"]
-    for name in ("text.jsonl", "text.best.pt", "text.checkpoint.pt", *own):
+    for name in ("text.jsonl", "text.best.pt", "text.checkpoint.pt", "text_without_3.checkpoint.pt", *own):
         (tmp_path / name).write_text("")
     forget(tmp_path, ("text",))
     assert sorted(path.name for path in tmp_path.iterdir()) == own
@@ -80,3 +80,16 @@ def test_a_file_where_a_folder_should_be_is_refused(tmp_path: Path):
     make_folder(tmp_path / "a" / "b", "--work")
     make_folder(tmp_path / "a" / "b", "--work")
     assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_a_folder_of_something_else_is_never_written_into(tmp_path: Path):
+    require_own(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "mmser"}', encoding="utf-8")
+    require_own(tmp_path)
+    for other in ("{}", "[]", '{"model_type": "bert"}', "no json"):
+        (tmp_path / "config.json").write_text(other, encoding="utf-8")
+        with pytest.raises(UsageError, match=r"holds config\.json and is no mmser model; give a new"):
+            require_own(tmp_path)
+    (tmp_path / "config.json").rename(tmp_path / "notes.txt")
+    with pytest.raises(UsageError, match=r"holds notes\.txt"):
+        require_own(tmp_path)

@@ -37,7 +37,8 @@ class MmserConfig(PretrainedConfig):
             "emotion.text", "change.fused", "change.audio", "change.text".
         change_offsets: taken from the logit of change before its temperature, by pattern (Platt 1999).
         abstain_below: calibrated confidence under which the model abstains, in [0, 1].
-        change_threshold: P(shift) from which a shift is reported, in [0, 1].
+        abstain_opposed: P(words and voice oppose each other) over which it abstains as well, in [0, 1].
+        change_thresholds: P(shift) from which a shift is reported, in [0, 1], by pattern.
         intensity_thresholds: where low ends and where medium ends, in [0, 1].
         weights_license: licence of the weights.
         training_mark: what must stand beside every number of it, such as overlapping speakers.
@@ -74,8 +75,9 @@ class MmserConfig(PretrainedConfig):
         modality_dropout: float = 0.2,
         calibration: dict[str, float] | None = None,
         abstain_below: float = 0.4,
+        abstain_opposed: float = 1.0,
         change_offsets: dict[str, float] | None = None,
-        change_threshold: float = 0.5,
+        change_thresholds: dict[str, float] | None = None,
         intensity_thresholds: tuple[float, float] | list[float] = (0.5, 0.75),
         weights_license: str = "",
         training_mark: str = "",
@@ -121,7 +123,8 @@ class MmserConfig(PretrainedConfig):
         }
         self.change_offsets = {**dict.fromkeys(PATTERNS, 0.0), **(change_offsets or {})}
         self.abstain_below = abstain_below
-        self.change_threshold = change_threshold
+        self.abstain_opposed = abstain_opposed
+        self.change_thresholds = {**dict.fromkeys(PATTERNS, 0.5), **(change_thresholds or {})}
         self.intensity_thresholds = list(intensity_thresholds)
         self.weights_license = weights_license
         self.training_mark = training_mark
@@ -140,6 +143,11 @@ class MmserConfig(PretrainedConfig):
     def num_classes(self) -> int:
         """Return the number of emotion classes."""
         return len(self.id2label or {})
+
+    @property
+    def neutral(self) -> int | None:
+        """Return the index of the class "neutral", if there is one."""
+        return next((int(i) for i, label in (self.id2label or {}).items() if label == "neutral"), None)
 
 
 def _sub_config(

@@ -5,16 +5,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from .audio_mmser import AudioBranch, AudioFeatures
 from .configuration_mmser import DIRECTIONS, PATTERNS, ROLES, MmserConfig
 from .context_mmser import ChangeHead, DialogueContext, previous_of_speaker
 from .dialogue_mmser import DialogueState, Layout, advance, from_table, lay_out
-from .fusion_mmser import CrossFusion
+from .fusion_mmser import MIN_CONFIDENCE, RELATIONS, CrossFusion, mix_modalities
 from .losses_mmser import joint_loss
 from .output_mmser import MmserOutput, MmserPrediction
 from .speaker_mmser import sums_before
+from .words_mmser import WordsHead
 
 
 @dataclass
@@ -27,6 +29,10 @@ class Encoded:
     text_vector: Tensor  # (batch, text hidden)
     has_audio: Tensor  # (batch,)
     has_text: Tensor  # (batch,)
+
+    def confidence(self) -> Tensor:
+        """Return the mean confidence of each text's tokens, in [0, 1], 0 = no text, (batch,)."""
+        return self.token_weight.sum(1) / (self.token_weight > 0).sum(1).clamp(min=1)
 
 
 class MmserPreTrainedModel(PreTrainedModel):
@@ -49,18 +55,23 @@ class MmserModel(MmserPreTrainedModel):
         self.text_encoder: Any = AutoModel.from_config(config.text_config)
         if getattr(self.text_encoder, "pooler", None) is not None:
             self.text_encoder.pooler = None
-        self.text_head = nn.Linear(text_size, config.num_classes)
+        self.text_head = WordsHead(text_size, config.num_classes)
         self.audio_scale = nn.Parameter(torch.tensor(1.0))
         self.text_scale = nn.Parameter(torch.tensor(1.0))
         self.fusion = CrossFusion(
-            config.audio_size, config.view_size, text_size, size, config.fusion_heads, config.dropout
+            config.audio_size, text_size, config.num_classes, size, config.fusion_heads, config.dropout
         )
         self.fusion_head = nn.Linear(size, config.num_classes)
+        self.trust_head = nn.Linear(size, len(RELATIONS))
+        self.words_prior = nn.Parameter(torch.zeros(config.num_classes))
         self.intensity_head = nn.Linear(size, 1)
         self.embed = nn.Sequential(nn.Linear(size + config.num_classes, size), nn.LayerNorm(size))
         self.context = DialogueContext(size, config.fusion_heads, config.context_size, len(ROLES))
         self.context_head = nn.Linear(2 * size, config.num_classes)
-        self.change_head = ChangeHead(size, config.num_classes, len(DIRECTIONS), config.dropout)
+        self.context_scale = nn.Parameter(torch.tensor(1.0))  # of its say where a turn is heard, too
+        self.change_head = ChangeHead(
+            size, config.num_classes, len(DIRECTIONS), config.context_size, config.dropout
+        )
         self.post_init()
 
     @classmethod
@@ -225,26 +236,32 @@ class MmserModel(MmserPreTrainedModel):
         layout = lay_out(keys[:, 0], keys[:, 1], positions, references, state)
         sound = self._relate(encoded, layout, state)
         use_audio, use_text = self._drop_modalities(encoded)
-        logits, hidden = self.fuse(encoded, sound, use_audio, use_text)
-        nothing = torch.zeros_like(use_audio)
-        audio_logits, _ = self.fuse(encoded, sound, encoded.has_audio, nothing)
-        text_logits, _ = self.fuse(encoded, sound, nothing, encoded.has_text)
+        replies = layout.rank > 0
+        by_sound = self.audio_scale * self.audio.emotion_head(sound) * encoded.has_audio.unsqueeze(1)
+        by_words = self._read(encoded, replies)
+        logits, hidden, opposition = self.fuse(encoded, by_sound, by_words, use_audio, use_text)
         embedding = self.embed(torch.cat([hidden, logits.softmax(-1)], 1))
         context = self.context(embedding, keys, layout, references, state)
-        logits = logits + self.context_head(torch.cat([embedding, context], 1))
+        # What was said before bears on words; a voice is heard against its own past by the audio branch.
+        told = self.context_head(torch.cat([embedding, context], 1))
+        share = torch.where(use_audio, self.context_scale, 1.0) * (use_text & replies)
+        logits = logits + told * share.unsqueeze(1)
         probabilities = logits.softmax(-1)
-        before, p_before, has_previous = previous_of_speaker(
+        before, p_before, distance, has_previous = previous_of_speaker(
             embedding, probabilities, layout, references, state
         )
-        change, direction = self.change_head(embedding, before, probabilities, p_before, context)
+        change, direction = self.change_head(
+            embedding, before, probabilities, p_before, context, distance, use_audio
+        )
         intensity = self.audio.intensity_head(sound).squeeze(1) * use_audio
         return MmserOutput(
             logits=logits,
-            audio_logits=audio_logits,
-            text_logits=text_logits,
+            audio_logits=by_sound,
+            text_logits=by_words,
             intensity_logits=intensity + self.intensity_head(hidden).squeeze(1),
             change_logits=change,
             direction_logits=direction,
+            opposition=opposition,
             has_audio=encoded.has_audio,
             has_text=encoded.has_text,
             has_previous=has_previous & ~references,
@@ -285,29 +302,40 @@ class MmserModel(MmserPreTrainedModel):
         lose_text = both & (draw >= drop / 2) & (draw < drop)
         return encoded.has_audio & ~lose_audio, encoded.has_text & ~lose_text
 
-    def fuse(
-        self, encoded: Encoded, sound: Tensor, use_audio: Tensor, use_text: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return emotion logits, (batch, classes), and the fused vector, (batch, fusion_size).
+    def _read(self, encoded: Encoded, replies: Tensor) -> Tensor:
+        """Return emotion logits of the words alone, (batch, classes); zeros where there are none."""
+        words = encoded.text_vector * encoded.has_text.unsqueeze(1)
+        return (self.text_scale * encoded.confidence()).unsqueeze(1) * self.text_head(words, replies)
 
-        Each modality's own logits are summed and cross-attention adds what the pair says beyond
-        them; doubtful words count in proportion to their confidence.
+    def fuse(
+        self, encoded: Encoded, by_sound: Tensor, by_words: Tensor, use_audio: Tensor, use_text: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return emotion logits, (batch, classes), the fused vector, (batch, fusion_size), and opposition.
+
+        A modality alone is taken as its own head has it; with both, `mix_modalities` puts them together
+        and cross-attention says how far to trust them and what the pair says beyond. Doubtful words count in
+        proportion to their confidence.
         """
-        audio, text = use_audio.to(sound.dtype), use_text.to(sound.dtype)
+        audio, text = use_audio.to(by_sound.dtype), use_text.to(by_sound.dtype)
         weight = encoded.token_weight * text.unsqueeze(1)
-        sound, words = sound * audio.unsqueeze(1), encoded.text_vector * text.unsqueeze(1)
+        by_sound, by_words = by_sound * audio.unsqueeze(1), by_words * text.unsqueeze(1)
+        confidence = encoded.confidence() * text
         hidden = self.fusion(
             encoded.audio.frames,
-            encoded.audio.mask.to(sound.dtype) * audio.unsqueeze(1),
+            encoded.audio.mask.to(by_sound.dtype) * audio.unsqueeze(1),
             encoded.tokens,
             weight,
-            sound,
-            words,
+            by_sound.softmax(-1) * audio.unsqueeze(1),
+            by_words.softmax(-1) * text.unsqueeze(1),
         )
-        confidence = weight.sum(1) / (weight > 0).sum(1).clamp(min=1)
-        logits = self.fusion_head(hidden)
-        logits = logits + (self.audio_scale * audio).unsqueeze(1) * self.audio.emotion_head(sound)
-        return logits + (self.text_scale * confidence).unsqueeze(1) * self.text_head(words), hidden
+        prior = confidence.unsqueeze(1) * self.words_prior
+        trust = self.trust_head(hidden)
+        # Words that were not understood oppose nothing.
+        doubt = F.pad(confidence.clamp(min=MIN_CONFIDENCE).log().unsqueeze(1), (2, 0))
+        together, opposition = mix_modalities(by_sound, by_words - prior, trust + doubt, self.config.neutral)
+        both = (use_audio & use_text).unsqueeze(1)
+        logits = torch.where(both, together + self.fusion_head(hidden), by_sound + by_words)
+        return logits, hidden, opposition * (use_audio & use_text)
 
     @torch.inference_mode()
     def predict(self, state: DialogueState | None = None, **batch: Any) -> MmserPrediction:
@@ -318,14 +346,16 @@ class MmserModel(MmserPreTrainedModel):
         """Turn outputs into probabilities by the temperatures in the config."""
         assert out.has_audio is not None and out.has_text is not None and out.logits is not None
         assert out.audio_logits is not None and out.text_logits is not None
-        assert out.intensity_logits is not None
+        assert out.intensity_logits is not None and out.opposition is not None
         assert out.change_logits is not None and out.direction_logits is not None
         temperature = self.config.calibration
         emotion = (out.logits / self._by_pattern(out, temperature, "emotion.").unsqueeze(1)).softmax(-1)
         shift = out.change_logits - self._by_pattern(out, self.config.change_offsets, "")
         return MmserPrediction(
             emotion=emotion,
-            abstained=emotion.amax(1) < self.config.abstain_below,
+            abstained=(emotion.amax(1) < self.config.abstain_below)
+            | (out.opposition > self.config.abstain_opposed),
+            opposition=out.opposition,
             intensity=out.intensity_logits.sigmoid(),
             change=(shift / self._by_pattern(out, temperature, "change.")).sigmoid(),
             direction=out.direction_logits.softmax(-1),

@@ -243,6 +243,10 @@ def _checks(config: Mapping[str, Any]) -> dict[str, tuple[str, Callable[[Any], b
             f"at least two different labels, numbered from 0, none of them {UNCERTAIN!r}",
             _are_labels,
         ),
+        "label2id": (
+            "each label of id2label with its number",
+            lambda value: _are_numbers_of(value, config.get("id2label")),
+        ),
         "intensity_thresholds": ("two rising numbers from 0 to 1", _are_thresholds),
         "calibration": (
             f"temperatures from {MIN_TEMPERATURE} to {MAX_TEMPERATURE} of {', '.join(tasks)}",
@@ -257,6 +261,14 @@ def _checks(config: Mapping[str, Any]) -> dict[str, tuple[str, Callable[[Any], b
         "weights_license": ("a text", lambda value: isinstance(value, str)),
         "training_mark": ("a text", lambda value: isinstance(value, str)),
     }
+
+
+def _are_numbers_of(label2id: Any, id2label: Any) -> bool:
+    """Say whether labels are numbered both ways alike; one of the two may be left out."""
+    if not isinstance(id2label, dict):
+        return isinstance(label2id, dict)
+    meant = {label: int(number) for number, label in id2label.items() if str(number).isdecimal()}
+    return isinstance(label2id, dict) and label2id == meant
 
 
 def _by_pattern(what: str, patterns: list[str], low: float, high: float) -> tuple[str, Callable[[Any], bool]]:

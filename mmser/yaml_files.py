@@ -11,6 +11,21 @@ MAX_FILE = 1_000_000  # bytes
 NO_VALUE = (ValueError, KeyError, AttributeError)  # such as a date in a 13th month, or a bad tag
 
 
+class _OnceLoader(yaml.SafeLoader):
+    """Refuses a key that a mapping holds twice, of which YAML would take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen and key.value != "<<":
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key.value!r} is there twice", key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: Path, what: str, error_class: type[MmserError]) -> Any:
     """Return what a YAML file holds.
 
@@ -25,7 +40,11 @@ def read_yaml(path: Path, what: str, error_class: type[MmserError]) -> Any:
     try:
         if path.stat().st_size > MAX_FILE:
             raise error_class(f"{path}: {what} is larger than {MAX_FILE} bytes; is it the right file?")
-        return yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        loader = _OnceLoader(path.read_text(encoding="utf-8-sig"))
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
     except OSError as error:
         raise error_class(f"{path}: {what} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

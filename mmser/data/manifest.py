@@ -156,11 +156,20 @@ def read_table(path: Path, known: Sequence[str], needed: Sequence[str] = ()) -> 
     for row in rows:
         unknown = next((name for name in row.cells if name not in known), None)
         if unknown is not None:
-            raise DataError(f"{path} has an unknown column {unknown!r}; {nearest(unknown, known)}")
+            raise DataError(f"{path} has an unknown column {unknown!r}; {_meant(path, unknown, known)}")
         found.append(row)
     if not found:
         raise DataError(f"{path} holds 0 rows; add some below the header")
     return found
+
+
+def _meant(path: Path, column: str, known: Sequence[str]) -> str:
+    """Say what an unknown column may be meant to be."""
+    for sign, name in ((";", "semicolons"), ("\t", "tabs"), (",", "commas")):
+        if sign in column and path.suffix.lower() != ".jsonl":
+            wanted = "tabs" if path.suffix.lower() == ".tsv" else "commas"
+            return f"its columns seem to be parted by {name}; save it with {wanted}"
+    return nearest(column, known)
 
 
 def _comma(kind: str) -> str:

@@ -25,6 +25,9 @@ MU = 255.0
 Waveform = NDArray[np.float32]
 
 
+_BOUNDS = {"speed_range": (0.5, 2.0), "snr_range": (-60.0, 100.0), "gain_range": (-60.0, 60.0)}
+
+
 class AugmentConfig(BaseModel):
     """How often, and how strongly, training recordings are changed; 0 = never."""
 
@@ -44,10 +47,12 @@ class AugmentConfig(BaseModel):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        for name in ("speed_range", "snr_range", "gain_range"):
+        for name, (least, most) in _BOUNDS.items():
             low, high = getattr(self, name)
-            if low > high or (name == "speed_range" and low <= 0):
+            if low > high:
                 raise ValueError(f"{name} is {low:g} to {high:g}; give the lower number first")
+            if low < least or high > most:
+                raise ValueError(f"{name} is {low:g} to {high:g}; give numbers from {least:g} to {most:g}")
         return self
 
 

@@ -43,14 +43,13 @@ class JointConfig(LoopConfig):
 
     model_config = ConfigDict(extra="forbid")
     batch_size: int = Field(default=8, ge=1)
-    encoder_rate: float = Field(default=0.1, gt=0)  # learning rate of pretrained encoders, as a share
+    encoder_rate: float = Field(default=0.1, gt=0, le=10)  # learning rate of pretrained encoders, as a share
     dialogue_turns: int = Field(default=8, ge=1)  # most turns of one dialogue
-    temperature: float = Field(default=2.0, gt=0)  # corpora are drawn by size ** (1 / temperature)
+    temperature: float = Field(default=2.0, ge=0.1, le=1000)  # corpora are drawn by size ** (1 / temperature)
     balance: bool = True  # draw the classes of single clips alike
     class_weights: bool = True  # weigh the loss by the square root of inverse class frequency
-    weights: dict[Task, NonNegativeFloat] = Field(
-        default_factory=dict
-    )  # of the tasks' losses, 1 where not given
+    # Of the tasks' losses, 1 where not given.
+    weights: dict[Task, NonNegativeFloat] = Field(default_factory=dict)
     learned_weights: bool = False  # uncertainty weighting (Kendall 2018)
     smoothing: float = Field(default=0.05, ge=0, lt=1)
     augment: AugmentConfig = AugmentConfig()

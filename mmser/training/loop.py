@@ -41,11 +41,13 @@ class LoopConfig(BaseModel):
     """How one stage is optimised."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-    steps: int | None = Field(default=None, ge=1)
-    epochs: float | None = Field(default=None, gt=0)  # instead of steps: passes over the training rows
+    steps: int | None = Field(default=None, ge=1, le=10**9)
+    epochs: float | None = Field(
+        default=None, gt=0, le=10**6
+    )  # instead of steps: passes over the training rows
     batch_size: int = Field(default=32, ge=1)  # rows or dialogues of one step, over all processes
-    learning_rate: float = Field(default=1e-3, gt=0)
-    weight_decay: float = Field(default=0.02, ge=0)
+    learning_rate: float = Field(default=1e-3, gt=0, le=1e30)  # float32 holds no more
+    weight_decay: float = Field(default=0.02, ge=0, le=10)
     warm_up: float = Field(default=0.05, ge=0, le=1)  # share of the steps
     clip_norm: float = Field(default=1.0, gt=0)
     average: float = Field(default=0.0, ge=0, lt=1)  # decay of the moving average of the weights; 0 = none

@@ -171,6 +171,10 @@ def require_rows(dataset: Dataset) -> None:
         MmserError: if no labelled row trains, or validation or test hold a class that no training row has.
     """
     counts = count_splits(dataset)
+    if not counts:
+        raise MmserError(
+            "the data hold no row that can be used; look at the files that the configuration names"
+        )
     if not counts.get("train"):
         shown = ", ".join(f"{split} {count}" for split, count in counts.items())
         raise MmserError(

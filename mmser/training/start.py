@@ -34,6 +34,9 @@ def start_model(plan: ModelPlan, seed: int) -> tuple[MmserModel, MmserProcessor]
             "the model has no text encoder: give model.text_encoder, a folder or Hub id of a BERT-family "
             "model, or model.start_from, an mmser model"
         )
+    for option, place in (("text_encoder", plan.text_encoder), ("audio_encoder", plan.audio_encoder)):
+        if Path(place).is_absolute() and not Path(place).is_dir():
+            raise UsageError(f"model.{option}: there is no folder {place}; give a folder or a Hub id")
     # How many tokens the text encoder takes is known when it is there.
     _check_options(MmserConfig(), {n: v for n, v in plan.options.items() if n != "max_text_tokens"})
     audio = None if plan.audio_encoder == "cnn" else plan.audio_encoder

@@ -57,6 +57,7 @@ def test_a_manifest_keeps_what_it_says(folder: Path, kind: str):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("audio;emotion\na/1.wav;anger\n", "parted by semicolons; save it with commas"),
         ("audio,emotoin\na/1.wav,anger\n", "unknown column 'emotoin'; did you mean 'emotion'"),
         ("audio,emotion\na/1.wav,angry\n", "line 2: the emotion 'angry' is unknown; did you mean 'anger'"),
         ("audio,emotion\na/1.wav,anger|anger\n", "line 2: emotion names an emotion twice"),

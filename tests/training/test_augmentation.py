@@ -143,7 +143,15 @@ def test_rooms_and_noises_are_read_from_folders(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"speed": 1.5}, {"speed_range": (1.2, 0.8)}, {"speed_range": (0, 1)}, {"sped": 1}]
+    "wrong",
+    [
+        {"speed": 1.5},
+        {"speed_range": (1.2, 0.8)},
+        {"speed_range": (0, 1)},
+        {"snr_range": (-1e6, 0)},
+        {"gain_range": (0, 1e5)},
+        {"sped": 1},
+    ],
 )
 def test_an_augmentation_that_cannot_be_is_refused(wrong: dict[str, Any]):
     with pytest.raises(ValidationError):

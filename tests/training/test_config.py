@@ -64,6 +64,10 @@ def test_overrides_are_yaml_under_dotted_keys(tmp_path: Path):
         ("joint.weights.emotoin=1", "'joint.weights.emotoin"),
         ("joint.steps=many", "'joint.steps': Input should be a valid integer"),
         ("joint.batch_size=0", "'joint.batch_size': Input should be greater than or equal to 1"),
+        (
+            "joint.learning_rate=1.0e+300",
+            "'joint.learning_rate': Input should be less than or equal to",
+        ),
         ("joint.average=1", "'joint.average': Input should be less than 1"),
         ("seed=-1", "'seed': Input should be greater than or equal to 0"),
         ("seed=99999999999999999999", "'seed': Input should be less than"),
@@ -108,6 +112,7 @@ def test_bases_that_lead_in_a_circle_are_refused(tmp_path: Path):
     [
         (b"joint: [1", "line 1: not valid YAML"),
         (b"- 1", "a configuration is a mapping of options"),
+        (b"seed: 1\nseed: 2", "line 2: not valid YAML: the key 'seed' is there twice"),
         (b"", "a configuration is a mapping of options"),
         (b"seed: \xff", "not UTF-8 text"),
         (b"seed: !!python/object:os.system 1", "not valid YAML"),

@@ -96,6 +96,7 @@ def test_options_of_a_trained_model_take_effect_or_are_refused(made: Path, tmp_p
 @pytest.mark.parametrize(
     ("values", "said"),
     [
+        ({"text_encoder": "/nowhere/bert"}, "model.text_encoder: there is no folder /nowhere/bert"),
         ({"text_encoder": None}, "the model has no text encoder: give model.text_encoder"),
         ({"text_encoder": "nowhere/at-all"}, "cannot be started from text_encoder nowhere/at-all"),
         ({"audio_encoder": "nowhere/at-all"}, "audio_encoder nowhere/at-all"),

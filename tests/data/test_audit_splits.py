@@ -1,5 +1,6 @@
 """What is shared between splits is found, and training is refused until it is said to be wanted."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from mmser.data import read_goemotions, read_meld, to_dataset
 from mmser.data.audit import Finding, LeakingSplitError, audit, require_disjoint
-from tests.data.audit_fixtures import made, split_by_speaker
+from tests.data.audit_fixtures import made, split_by_speaker, voice, write
 
 
 def found(dataset: Dataset, check: str) -> Finding:
@@ -57,6 +58,19 @@ def test_a_dialogue_in_two_splits_is_refused_whoever_speaks():
     rows = [made(speaker="a", dialogue_id="d1"), made(speaker="b", dialogue_id="d1", split="test")]
     with pytest.raises(LeakingSplitError, match=r"1 dialogue in several splits \(d1\)"):
         require_disjoint(to_dataset(rows), allow_overlap=False)
+
+
+def test_a_clip_in_two_splits_is_refused_under_whichever_names(tmp_path: Path):
+    """One file listed as two corpora; other parts of it are other clips."""
+    file = write(tmp_path / "a.wav", voice(0))
+    rows = [
+        made(id="a", speaker="a", audio=file),
+        made(id="b", corpus="other", speaker="b", split="test", audio=file),
+    ]
+    with pytest.raises(LeakingSplitError, match=r"made: 1 clip in several splits \(made/a\); other: 1 clip"):
+        require_disjoint(to_dataset(rows), allow_overlap=False)
+    parts = [dataclasses.replace(row, start=float(i), end=i + 1.0) for i, row in enumerate(rows)]
+    assert require_disjoint(to_dataset(parts), allow_overlap=False) is None
 
 
 def meld(**second: Any) -> Dataset:

@@ -36,6 +36,7 @@ class Columns:
     start: Sequence[float | None]  # seconds into the audio
     end: Sequence[float | None]
     channel: Sequence[int | None]  # of the audio, from 0; None = all of them, mixed
+    clip: Sequence[str | None]  # file, part and channel; None without a file
 
     def __len__(self) -> int:
         return len(self.name)
@@ -82,8 +83,24 @@ def columns_of(dataset: Dataset) -> Columns:
         split=split,
         emotion=[_labels(value) for value in values["emotion"]],
         **{name: values[name] for name in ("text", "intensity", "change", "valence", "speaker")},
+        clip=_clips(dataset, values),
         **{name: values[name] for name in ("dialogue_id", "sentence", "session", "start", "end", "channel")},
     )
+
+
+def _clips(dataset: Dataset, values: dict[str, list[Any]]) -> list[str | None]:
+    audio = audio_of(dataset)
+    if audio is None:
+        return [None] * len(dataset)
+    paths: list[str | None] = []
+    for batch in audio.with_format("arrow").iter(BATCH):
+        path, data = (pc.struct_field(batch["audio"], name) for name in ("path", "bytes"))
+        # What is embedded keeps the name of a file, and names may be alike.
+        paths += pc.if_else(pc.is_null(data), path, None).to_pylist()
+    parts = zip(paths, values["start"], values["end"], values["channel"], strict=True)
+    return [
+        None if path is None else f"{path} {start} {end} {channel}" for path, start, end, channel in parts
+    ]
 
 
 def _labels(value: Any) -> tuple[str, ...]:

@@ -48,6 +48,7 @@ class CorpusSplit:
     num_dialogues: int
     shared_dialogues: tuple[str, ...]
     num_without_dialogue: int  # examples
+    shared_clips: tuple[str, ...] = ()  # of one file, by the names of their examples
 
     @property
     def official(self) -> OfficialSplit:
@@ -68,6 +69,9 @@ class CorpusSplit:
         if self.shared_speakers and not self.accepts_shared_speakers:
             named = _first(self.shared_speakers)
             found.append(f"{_count(self.shared_speakers, 'speaker')} in several splits ({named})")
+        if self.shared_clips:
+            named = _first(self.shared_clips)
+            found.append(f"{_count(self.shared_clips, 'clip')} in several splits ({named})")
         if self.num_unknown_speaker and not self.official.written and len(self.splits) > 1:
             found.append(f"{self.num_unknown_speaker} of {self.num_examples} examples have no known speaker")
         return found
@@ -116,6 +120,7 @@ def split_corpora(columns: Columns) -> list[CorpusSplit]:
     split = columns.split
     speakers = _splits_of(columns.speaker, split)
     dialogues = _splits_of(columns.dialogue_id, split)
+    clips = _splits_of(columns.clip, split)
     found = []
     for corpus, rows in columns.by_corpus().items():
         rows = [row for row in rows if split[row] != UNASSIGNED]
@@ -132,6 +137,9 @@ def split_corpora(columns: Columns) -> list[CorpusSplit]:
                 num_dialogues=len(talks - {None}),
                 shared_dialogues=_shared(talks, dialogues),
                 num_without_dialogue=sum(columns.dialogue_id[row] is None for row in rows),
+                shared_clips=tuple(
+                    sorted(columns.name[r] for r in rows if len(clips.get(columns.clip[r] or "", ())) > 1)
+                ),
             )
         )
     return found

@@ -78,8 +78,21 @@ def require(path: Path) -> Path:
         DataError: if a file or folder of a corpus is missing.
     """
     if not path.exists():
-        raise DataError(f"{path} is missing; give the folder that the corpus was unpacked into")
+        what = "the file" if path.suffix else "the folder that the corpus was unpacked into"
+        raise DataError(f"{path} is missing; give {what}")
     return path
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a text file.
+
+    Raises:
+        DataError: if it is missing or no UTF-8 text.
+    """
+    try:
+        return require(path).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text, or no text at all; fetch the corpus again") from error
 
 
 def require_folder(path: Path) -> Path:
@@ -236,7 +249,7 @@ def read_rows(
                     raise row.error(f"it does not have {len(reader.fieldnames or [])} cells as the header")
                 yield row
         except UnicodeDecodeError as error:
-            raise DataError(f"{path} is not {encoding} text after line {reader.line_num}: {error}") from error
+            raise DataError(f"{path} is not UTF-8 text, or no text at all; save it as UTF-8") from error
         except csv.Error as error:
             raise DataError(f"{path}, line {reader.line_num}: {error}") from error
 

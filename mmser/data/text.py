@@ -6,7 +6,7 @@ from pathlib import Path
 from datasets import Dataset
 
 from mmser.data.schema import Example, Split, to_dataset
-from mmser.data.tables import nearest, read_rows, require, require_folder
+from mmser.data.tables import nearest, read_lines, read_rows, require, require_folder
 from mmser.errors import DataError
 from mmser.labels import EMOTIONS
 
@@ -58,7 +58,7 @@ def goemotions_examples(folder: Path) -> list[Example]:
 
 
 def _comments(path: Path, num_labels: int) -> Iterator[tuple[str, list[int], str]]:
-    for number, line in enumerate(require(path).read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_lines(path), 1):
         cells = line.rsplit("\t", 2)
         ids = [int(i) for i in cells[1].split(",") if i.isdecimal()] if len(cells) == 3 else []
         if not ids or max(ids) >= num_labels:

@@ -125,8 +125,13 @@ def _read_folder(folder: Path | None) -> list[Waveform]:
 
 
 def _read(path: Path) -> Waveform:
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (OSError, RuntimeError) as error:
+        raise MmserError(f"{path} cannot be read ({error}); take it out of the folder") from error
     mono = samples.mean(1)
+    if not len(mono) or not np.isfinite(mono).all() or not mono.any():
+        raise MmserError(f"{path} is empty, silent, or holds samples that are no numbers; take it out")
     return np.asarray(mono if rate == RATE else soxr.resample(mono, rate, RATE), np.float32)
 
 

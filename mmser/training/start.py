@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoTokenizer, PreTrainedConfig
+from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig
 
 from mmser.errors import MissingExtraError, MmserError, UsageError
 from mmser.loading import find_fault, load_model
@@ -44,6 +44,7 @@ def start_model(plan: ModelPlan, seed: int) -> tuple[MmserModel, MmserProcessor]
     if plan.voice_encoder is not None:
         options |= {"voice_size": VOICE_SIZE, "voice_layers": VOICE_LAYERS}
     try:
+        _require_listener(audio)
         model = MmserModel.from_encoders(audio, plan.text_encoder, **options)
         tokenizer = AutoTokenizer.from_pretrained(plan.text_encoder)
     except (OSError, ValueError, TypeError, AttributeError, RuntimeError, AssertionError) as error:
@@ -59,6 +60,17 @@ def start_model(plan: ModelPlan, seed: int) -> tuple[MmserModel, MmserProcessor]
     if plan.voice_encoder is not None:
         _load_voice(model, plan.voice_encoder)
     return model, MmserProcessor(tokenizer, config.sampling_rate, config.max_seconds, config.max_text_tokens)
+
+
+def _require_listener(audio: str | None) -> None:
+    """Refuse an encoder that does not hear waveforms.
+
+    Raises:
+        ValueError: if so.
+    """
+    config = None if audio is None else AutoConfig.from_pretrained(audio)
+    if config is not None and not hasattr(config, "conv_kernel"):
+        raise ValueError(f"{audio} is a {config.model_type} model, which hears no waveforms")
 
 
 def _check_options(config: PreTrainedConfig, options: dict[str, Any]) -> None:

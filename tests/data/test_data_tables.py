@@ -51,7 +51,7 @@ def test_a_broken_table_is_refused_with_its_line(tmp_path: Path, text: str, mess
 
 def test_text_of_another_encoding_is_refused(tmp_path: Path):
     (tmp_path / "t.csv").write_bytes(b"a,b\n\xff\xfe,2\n")
-    with pytest.raises(DataError, match="is not utf-8-sig text"):
+    with pytest.raises(DataError, match="is not UTF-8 text"):
         list(read_rows(tmp_path / "t.csv", ("a", "b")))
 
 

@@ -1,5 +1,6 @@
 """Augmentation: what each change does to a waveform, and that one call sounds like one call."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,16 @@ def test_rooms_and_noises_are_read_from_folders(tmp_path: Path):
     for missing in (tmp_path / "nowhere", Path(__file__).parent):
         with pytest.raises(MmserError, match="holds no WAV files"):
             Augmenter(AugmentConfig(room_folder=missing))
+
+
+@pytest.mark.parametrize("samples", [None, [], [0.0] * 100, [math.nan] * 100])
+def test_a_room_that_cannot_be_heard_is_named(samples: list[float] | None, tmp_path: Path):
+    if samples is None:
+        (tmp_path / "room.wav").write_bytes(b"RIFF nothing")
+    else:
+        soundfile.write(tmp_path / "room.wav", np.array(samples), 16_000, "FLOAT")
+    with pytest.raises(MmserError, match=r"room\.wav .*; take it out"):
+        Augmenter(AugmentConfig(room_folder=tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,13 @@ def test_options_of_a_trained_model_take_effect_or_are_refused(made: Path, tmp_p
         start_model(ModelPlan(start_from=str(folder), options={"audio_size": 48}), 0)
 
 
+def test_an_encoder_of_words_is_not_taken_for_one_of_sound(made: Path):
+    chosen = plan(made)
+    assert chosen.text_encoder is not None
+    with pytest.raises(MmserError, match="is a bert model, which hears no waveforms"):
+        start_model(plan(made, audio_encoder=chosen.text_encoder), 0)
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [

@@ -9,7 +9,7 @@ from mmser.labels import ROLES, Role
 from mmser.report.changes import settle_changes
 from mmser.report.clock import call_clock
 from mmser.report.conversation import measure_conversation
-from mmser.report.policy import NOTICE, AgentReason, check_agent_reason, is_withheld
+from mmser.report.policy import AgentReason, check_agent_reason, is_withheld, notice_of
 from mmser.report.rounding import rounded_prediction, rounded_timeline, rounded_turn, seconds
 from mmser.report.rules import Rule, match_rules
 from mmser.report.summary import summarize_roles
@@ -119,7 +119,9 @@ def _measured(
         transcript=transcript,
         part=None if part is None else (seconds(part[0]), seconds(part[1])),
         channels={},
-        policy=Policy(agent_reason=agent_reason, withheld_turns=withheld, notice=NOTICE),
+        policy=Policy(
+            agent_reason=agent_reason, withheld_turns=withheld, notice=notice_of(model.calibration)
+        ),
         turns=settled,
         change_points=points,
         roles=summarize_roles(settled, model.labels, clock, known, rates),

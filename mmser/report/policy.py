@@ -1,6 +1,7 @@
 """Whose turns may be scored, and on what ground."""
 
 import shlex
+from collections.abc import Mapping
 from typing import Final, Literal, get_args
 
 from mmser.errors import UsageError
@@ -9,18 +10,32 @@ from mmser.labels import Role
 AgentReason = Literal["medical", "safety", "research-consented"]
 AGENT_REASONS: Final[tuple[AgentReason, ...]] = get_args(AgentReason)
 
-NOTICE: Final = (
+_NOTICE: Final = (
     "This report describes perceived, expressed emotion: how people sound and speak, with its uncertainty; "
     "it does not tell what anybody feels. The EU AI Act, Art. 5(1)(f), prohibits inferring the emotions of "
     "people at work from biometric data except for medical or safety reasons, so agents' turns carry no "
-    "emotion, intensity or change unless a reason is given and recorded here. Confidence is calibrated on "
-    "the speech that the model learned from, acted speech for the bundled one, and tends to be too high on "
-    "real calls. Do not base decisions about a person on it alone."
+    "emotion, intensity or change unless a reason is given and recorded here. {confidence} Do not base "
+    "decisions about a person on it alone."
 )
+_CALIBRATED: Final = (
+    "Confidence is calibrated on the speech that the model learned from, acted speech for the bundled one, "
+    "and tends to be too high on real calls."
+)
+_UNCALIBRATED: Final = "This model's confidence was never calibrated, and means less than it seems to."
 CLIP_NOTICE: Final = (
     "Perceived, expressed emotion, not what somebody feels; not for inferring the emotions of people at work "
     "or in education except for medical or safety reasons (EU AI Act, Art. 5(1)(f))."
 )
+
+
+def notice_of(calibration: Mapping[str, float]) -> str:
+    """Return what every report says of itself.
+
+    Args:
+        calibration: temperature by task and modality pattern; where all of emotion are 1, nothing was fitted.
+    """
+    fitted = any(value != 1 for task, value in calibration.items() if task.startswith("emotion."))
+    return _NOTICE.format(confidence=_CALIBRATED if fitted else _UNCALIBRATED)
 
 
 def check_agent_reason(reason: str | None) -> AgentReason | None:

@@ -2,7 +2,7 @@ import pytest
 from examples import example_predictions, example_report, example_turns, prediction
 
 from mmser.errors import UsageError
-from mmser.report.policy import AGENT_REASONS, is_withheld
+from mmser.report.policy import AGENT_REASONS, is_withheld, notice_of
 
 
 def test_customers_are_never_withheld_and_systems_always():
@@ -76,3 +76,10 @@ def test_a_turn_that_may_be_scored_needs_a_prediction_or_a_reason():
     report = example_report(predictions=rest, unscored={"t2": "no audio and no readable text"})
     assert report.turns[1].reasons["emotion"] == "no audio and no readable text"
     assert len(report.turns) == len(example_turns())
+
+
+def test_a_model_that_was_never_calibrated_is_not_said_to_be():
+    plain = {"emotion.fused": 1.0, "emotion.audio": 1.0, "change.text": 0.7}
+    assert "never calibrated" in notice_of(plain) and "never calibrated" in notice_of({})
+    said = notice_of(plain | {"emotion.audio": 0.9})
+    assert "Confidence is calibrated on the speech" in said and "never" not in said

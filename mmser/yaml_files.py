@@ -15,6 +15,7 @@ class _OnceLoader(yaml.SafeLoader):
     """Refuses a key that a mapping holds twice, of which YAML would take the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return a mapping; a key that stands twice raises `ConstructorError` with its line."""
         seen = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):

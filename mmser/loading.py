@@ -95,7 +95,7 @@ def load_model(
 def _loading(folder: Path) -> Iterator[None]:
     """Say of any failure in here that the model in `folder` cannot be loaded."""
     try:
-        with _quietly():
+        with quietly():
             yield
     except Exception as error:  # safetensors, tokenizers and transformers each raise their own kinds
         raise ModelError(
@@ -105,7 +105,7 @@ def _loading(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Keep transformers from drawing a bar for a load of a second, and from tables of what did not fit."""
     from transformers.utils import logging as library_logging
 

@@ -10,7 +10,7 @@ from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig
 
 from mmser.errors import MissingExtraError, MmserError, UsageError
-from mmser.loading import find_fault, load_model
+from mmser.loading import find_fault, load_model, quietly
 from mmser.model import MmserConfig, MmserModel, MmserProcessor
 from mmser.model.voice_mmser import load_ge2e
 from mmser.training.config import LoraConfig, ModelPlan
@@ -45,8 +45,9 @@ def start_model(plan: ModelPlan, seed: int) -> tuple[MmserModel, MmserProcessor]
         options |= {"voice_size": VOICE_SIZE, "voice_layers": VOICE_LAYERS}
     try:
         _require_listener(audio)
-        model = MmserModel.from_encoders(audio, plan.text_encoder, **options)
-        tokenizer = AutoTokenizer.from_pretrained(plan.text_encoder)
+        with quietly():
+            model = MmserModel.from_encoders(audio, plan.text_encoder, **options)
+            tokenizer = AutoTokenizer.from_pretrained(plan.text_encoder)
     except (OSError, ValueError, TypeError, AttributeError, RuntimeError, AssertionError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         given = [f"text_encoder {plan.text_encoder}", f"audio_encoder {plan.audio_encoder}"]

@@ -181,3 +181,18 @@ def test_references_may_come_in_a_batch_of_their_own(model, processor):
     state = run(model, processor, clip | {"references": [True]}).state
     apart = answers(run(model, processor, rows, state))
     assert torch.allclose(apart, answers(run(model, processor, together))[1:], atol=TOLERANCE)
+
+
+def test_in_mixed_precision_the_encoders_alone_compute_in_it(model, processor):
+    """Also one call at a time, since a row without sound takes another way; bfloat16 keeps 8 bits."""
+    rows = call()
+    for part in (rows, pick(rows, [0])):
+        plain = run(model, processor, part)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            mixed = run(model, processor, part)
+        assert mixed.logits.dtype == mixed.state.speaker_squares.dtype == torch.float32
+        known = model.audio.num_functionals
+        squares = (plain.state.speaker_squares[:, :known], mixed.state.speaker_squares[:, :known])
+        assert torch.allclose(*squares, rtol=1e-5, atol=1e-5)
+        assert float((plain.logits - mixed.logits).abs().max()) < 0.5
+        assert not torch.equal(plain.logits, mixed.logits)

@@ -1,11 +1,14 @@
 """What training starts from, and what is frozen."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModel
 
 from mmser.errors import MmserError, UsageError
 from mmser.training.config import ModelPlan
@@ -136,3 +139,31 @@ def test_a_start_that_cannot_be_is_told_in_a_sentence(values: dict[str, Any], sa
     with pytest.raises(MmserError) as caught:
         prepare(start_model(chosen, 0)[0], chosen)
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("encoder", ["bert", "wav2vec2"])
+def test_an_encoder_that_is_stored_in_half_precision_computes_in_full(
+    encoder: str, made: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
+    AutoModel.from_pretrained(made / encoder, dtype=torch.float16).save_pretrained(tmp_path)
+    if encoder == "bert":
+        tiny_tokenizer().save_pretrained(tmp_path)
+        chosen = plan(made, text_encoder=str(tmp_path))
+    else:
+        chosen = plan(made, audio_encoder=str(tmp_path))
+    capfd.readouterr()
+    model, _ = start_model(chosen, 0)
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    # No table of weights that are not used, such as BERT's pooler.
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("encoder", ["bert", "wav2vec2"])
+def test_an_encoder_whose_weights_are_not_all_there_is_refused(encoder: str, made: Path, tmp_path: Path):
+    shutil.copytree(made / encoder, tmp_path / "cut")
+    weights = load_file(tmp_path / "cut" / "model.safetensors")
+    kept = {name: tensor for name, tensor in weights.items() if ".0." not in name}
+    save_file(kept, tmp_path / "cut" / "model.safetensors", metadata={"format": "pt"})
+    option = "text_encoder" if encoder == "bert" else "audio_encoder"
+    with pytest.raises(MmserError, match=rf"cut lacks \d+ weights of a {encoder} encoder"):
+        start_model(plan(made, **{option: str(tmp_path / "cut")}), 0)

@@ -86,7 +86,9 @@ class AudioBranch(nn.Module):
         """
         # Whatever stands past a clip's end, zeros or not, must not be heard.
         input_values = input_values * length_mask(lengths, input_values.shape[1])
-        log_mel, functionals = self.measure(input_values, lengths)
+        # In mixed precision spectra and statistics would keep two digits.
+        with torch.autocast(input_values.device.type, enabled=False):
+            log_mel, functionals = self.measure(input_values, lengths)
         if self.takes_log_mel:
             return self.encode(log_mel, frame_lengths(lengths), functionals, lengths > 0)
         frames, counts = self.encoder(input_values, lengths)
@@ -123,6 +125,8 @@ class AudioBranch(nn.Module):
     ) -> AudioFeatures:
         mask = length_mask(counts, frames.shape[1])
         pooled = self.pool(frames, mask)
+        # In mixed precision an encoder answers in another type than what follows takes.
+        frames, pooled = frames.to(functionals.dtype), pooled.to(functionals.dtype)
         vectors = self.compared(pooled, functionals)
         here = present.unsqueeze(1)
         return AudioFeatures(

@@ -52,7 +52,8 @@ class MmserModel(MmserPreTrainedModel):
         super().__init__(config)
         size, text_size = config.fusion_size, config.text_config.hidden_size
         self.audio = AudioBranch(config)
-        self.text_encoder: Any = AutoModel.from_config(config.text_config)
+        # Not the type that the encoder was stored in: it is computed with everything else.
+        self.text_encoder: Any = AutoModel.from_config(config.text_config, dtype=torch.get_default_dtype())
         if getattr(self.text_encoder, "pooler", None) is not None:
             self.text_encoder.pooler = None
         self.text_head = WordsHead(text_size, config.num_classes)
@@ -84,17 +85,20 @@ class MmserModel(MmserPreTrainedModel):
             config_options: other fields of `MmserConfig`.
 
         The processor is `MmserProcessor(AutoTokenizer.from_pretrained(text_id))`.
+
+        Raises:
+            ValueError: if a checkpoint lacks weights of its encoder.
         """
         options = dict(config_options, text_config=AutoConfig.from_pretrained(text_id))
         if audio_id is not None:
             options |= {"audio_encoder": "wav2vec2", "audio_config": AutoConfig.from_pretrained(audio_id)}
         model = cls(MmserConfig(**options))
-        text = AutoModel.from_pretrained(text_id, dtype=torch.float32)
+        text = _pretrained(text_id)
         if getattr(text, "pooler", None) is not None:
             text.pooler = None
         model.text_encoder.load_state_dict(text.state_dict())
         if audio_id is not None:
-            audio = AutoModel.from_pretrained(audio_id, dtype=torch.float32)
+            audio = _pretrained(audio_id)
             weights = {k: v for k, v in audio.state_dict().items() if k != "masked_spec_embed"}
             model.audio.encoder.model.load_state_dict(weights)
         return model
@@ -140,9 +144,8 @@ class MmserModel(MmserPreTrainedModel):
         some = self.audio(input_values[has_audio], lengths[has_audio])
         frames = input_values.new_zeros(len(lengths), *some.frames.shape[1:])
         mask = torch.zeros(frames.shape[:2], dtype=torch.bool, device=frames.device)
-        # In mixed precision the encoder answers in another type than the waveform came in.
-        frames[has_audio], mask[has_audio] = some.frames.to(frames.dtype), some.mask
-        vectors[has_audio], pooled[has_audio] = some.vectors.to(vectors.dtype), some.pooled.to(pooled.dtype)
+        frames[has_audio], mask[has_audio] = some.frames, some.mask
+        vectors[has_audio], pooled[has_audio] = some.vectors, some.pooled
         return AudioFeatures(frames, mask, vectors, pooled)
 
     def forward(
@@ -200,13 +203,15 @@ class MmserModel(MmserPreTrainedModel):
             ],
             1,
         )
-        output = self.converse(
-            encoded,
-            keys,
-            rows if positions is None else positions,
-            torch.zeros_like(rows).bool() if references is None else references.bool(),
-            state,
-        )
+        # Mixed precision is for the encoders: a variance told from sums of squares would be lost in it.
+        with torch.autocast(input_values.device.type, enabled=False):
+            output = self.converse(
+                encoded,
+                keys,
+                rows if positions is None else positions,
+                torch.zeros_like(rows).bool() if references is None else references.bool(),
+                state,
+            )
         targets = (emotion_targets, intensity_targets, change_targets, direction_targets)
         if any(t is not None for t in targets):
             output.loss = joint_loss(output, *targets)
@@ -373,6 +378,16 @@ class MmserModel(MmserPreTrainedModel):
         fused, audio, text = (values[prefix + pattern] for pattern in PATTERNS)
         one = torch.where(out.has_audio, audio, text)
         return torch.where(out.has_audio & out.has_text, fused, one)
+
+
+def _pretrained(source: str) -> Any:
+    """Load an encoder, none of whose weights may be missing and made up."""
+    model, info = AutoModel.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
+    # Neither is used here, and checkpoints of other tasks lack them.
+    lacking = [n for n in info["missing_keys"] if not n.startswith("pooler.") and n != "masked_spec_embed"]
+    if lacking:
+        raise ValueError(f"{source} lacks {len(lacking)} weights of a {model.config.model_type} encoder")
+    return model
 
 
 AutoConfig.register("mmser", MmserConfig, exist_ok=True)

@@ -22,7 +22,7 @@ class Wav2Vec2Encoder(nn.Module):
         super().__init__()
         # Masking frames at random belongs to pretraining and has no place on short utterances.
         config.mask_time_prob = config.mask_feature_prob = 0.0
-        self.model = AutoModel.from_config(config)
+        self.model = AutoModel.from_config(config, dtype=torch.get_default_dtype())
         self.one_by_one = getattr(config, "feat_extract_norm", "group") == "group"
         self.project = nn.Linear(config.hidden_size, size)
 

@@ -44,7 +44,7 @@ def cross_fit(
         known = [row for other, group in enumerate(groups) if other != number for row in group]
         stage = ViewStage(branch, known, views.held_out, name=f"views_without_{number}")
         unheard = sorted({str(row.clip.example.speaker) for row in strangers})
-        fit(stage, config, folder, seed=seed + number, about=[stage.size, unheard])
+        fit(stage, config, folder, seed=seed + number, about=[stage.size, unheard], cpu=True)
         if views.held_out:
             weigh_halves(branch, eval_batches(views.held_out, 1, seed))
         parts.append((branch.requires_grad_(False).eval(), [row.clip for row in strangers]))

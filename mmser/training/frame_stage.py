@@ -95,8 +95,8 @@ class FrameTask(nn.Module):
 
 def frame_answers(branch: AudioBranch, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     """Return what the frames alone say of each clip: emotion logits and intensity logits."""
-    present = torch.ones(len(lengths), dtype=torch.bool)
-    nothing = torch.zeros(len(lengths), branch.num_functionals)
+    present = torch.ones_like(lengths, dtype=torch.bool)
+    nothing = log_mel.new_zeros(len(lengths), branch.num_functionals)
     features: AudioFeatures = branch.encode(log_mel, lengths, nothing, present)
     view = branch.frames_only(branch.view(features, *no_history(features.vectors)))
     return branch.emotion_head(view), branch.intensity_head(view).squeeze(1)
@@ -203,7 +203,7 @@ def use_fast_layout(encoder: nn.Module) -> None:
 def frame_uar(branch: AudioBranch, clips: Sequence[Clip]) -> float:
     """Return UAR in percent of what the frames alone say of whole clips."""
     branch.eval()
-    truth, guess = [], []
+    device, truth, guess = next(branch.parameters()).device, [], []
     ordered = sorted(clips, key=lambda c: len(c.rendering().log_mel))  # little padding
     for start in range(0, len(ordered), 48):
         group = ordered[start : start + 48]
@@ -211,8 +211,8 @@ def frame_uar(branch: AudioBranch, clips: Sequence[Clip]) -> float:
         with torch.inference_mode():
             logits, _ = frame_answers(
                 branch,
-                nn.utils.rnn.pad_sequence(mels, batch_first=True),
-                torch.tensor([len(m) for m in mels]),
+                nn.utils.rnn.pad_sequence(mels, batch_first=True).to(device),
+                torch.tensor([len(m) for m in mels], device=device),
             )
         truth += emotion_targets(group, branch.labels).argmax(1).tolist()
         guess += logits.argmax(1).tolist()

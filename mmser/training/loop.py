@@ -42,9 +42,8 @@ class LoopConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     steps: int | None = Field(default=None, ge=1, le=10**9)
-    epochs: float | None = Field(
-        default=None, gt=0, le=10**6
-    )  # instead of steps: passes over the training rows
+    # Instead of steps: passes over the training rows.
+    epochs: float | None = Field(default=None, gt=0, le=10**6)
     batch_size: int = Field(default=32, ge=1)  # rows or dialogues of one step, over all processes
     learning_rate: float = Field(default=1e-3, gt=0, le=1e30)  # float32 holds no more
     weight_decay: float = Field(default=0.02, ge=0, le=10)
@@ -156,7 +155,9 @@ def update_average(average: nn.Module, model: nn.Module, decay: float, step: int
 class Fit:
     """One stage being trained; use `fit`."""
 
-    def __init__(self, stage: Stage, config: LoopConfig, folder: Path, seed: int, about: Any) -> None:
+    def __init__(
+        self, stage: Stage, config: LoopConfig, folder: Path, seed: int, about: Any, cpu: bool
+    ) -> None:
         self.stage, self.config, self.seed = stage, config, seed
         self.path = folder / f"{stage.name}.checkpoint.pt"
         self.best_path = folder / f"{stage.name}.best.pt"
@@ -164,8 +165,9 @@ class Fit:
         kwargs = DistributedDataParallelKwargs(find_unused_parameters=True)
         # A machine with a GPU may be told to train on its CPU, where bfloat16 is slower and not the same.
         precision = "bf16" if PartialState().device.type == "cuda" else "no"
-        self.accelerator = Accelerator(mixed_precision=precision, kwargs_handlers=[kwargs])
+        self.accelerator = Accelerator(not cpu, mixed_precision=precision, kwargs_handlers=[kwargs])
         self.world = self.accelerator.num_processes
+        self.device = torch.device("cpu") if cpu else self.accelerator.device
         if config.batch_size < self.world:
             raise UsageError(
                 f"{stage.name}.batch_size is {config.batch_size}, less than the {self.world} processes; give "
@@ -179,7 +181,7 @@ class Fit:
         self.average = copy.deepcopy(stage.task) if config.average else None
         self.task, self.optimizer = self.accelerator.prepare(stage.task, optimizer)
         if self.average is not None:
-            self.average.to(self.accelerator.device)
+            self.average.to(self.device)
         self.progress, self.saved_at = Progress(), time.monotonic()
         self.log = MetricsLog(folder, stage.name, self.steps, self.accelerator.is_main_process)
 
@@ -253,7 +255,7 @@ class Fit:
         for some in cut(mine or rows[:1], self.config.accumulate):
             batch = self.stage.collate(some)
             counts = self.stage.counts(batch) if mine else {}
-            parts.append(Part(some, _to_device(batch, self.accelerator.device), counts))
+            parts.append(Part(some, _to_device(batch, self.device), counts))
         return parts
 
     def _backward(self, parts: Sequence[Part]) -> dict[str, float]:
@@ -356,8 +358,12 @@ class Fit:
         self.stage.task.eval()
 
 
-def fit(stage: Stage, config: LoopConfig, folder: Path, *, seed: int, about: Any = None) -> Progress:
+def fit(
+    stage: Stage, config: LoopConfig, folder: Path, *, seed: int, about: Any = None, cpu: bool = False
+) -> Progress:
     """Train a stage in place, from its checkpoint in `folder` where there is one.
+
+    On a GPU it is trained in mixed precision (bfloat16), and its task is left there.
 
     Args:
         stage: what to train; its `task` holds the chosen weights afterwards.
@@ -366,6 +372,7 @@ def fit(stage: Stage, config: LoopConfig, folder: Path, *, seed: int, about: Any
         seed: of everything random.
         about: plain values that the run depends on beside `config` (data, model); a checkpoint of other
             values is refused.
+        cpu: stay on the CPU, in float32, whatever the machine has.
 
     Returns:
         How far it went and which validation was best.
@@ -373,7 +380,7 @@ def fit(stage: Stage, config: LoopConfig, folder: Path, *, seed: int, about: Any
     Raises:
         MmserError: if the loss is not finite, a checkpoint cannot be written or belongs to something else.
     """
-    run = Fit(stage, config, folder, seed, about)
+    run = Fit(stage, config, folder, seed, about, cpu)
     run.run()
     return run.progress
 

@@ -85,9 +85,9 @@ def run_fold(
     train = [replace(c, example=replace(c.example, split="train")) for c in parts]
     if frames is not None:
         stage = FrameStage(branch, train)
-        fit(stage, frames, folder, seed=seed, about=[list(test)])
+        fit(stage, frames, folder, seed=seed, about=[list(test)], cpu=True)
     view = view_stage(branch, train)
-    fit(view, views, folder, seed=seed, about=[list(test), frames is not None])
+    fit(view, views, folder, seed=seed, about=[list(test), frames is not None], cpu=True)
     if frames is None:
         mute_frames(branch)
     branch.eval()

@@ -107,8 +107,8 @@ def train(
 
 
 def _start_processes(config: TrainingConfig, quiet: bool) -> PartialState:
-    # The stages but "joint" work on small cached encodings, which lie in the CPU's memory.
-    cpu = _is_staged(config) or not torch.cuda.is_available()
+    # Several processes all train on one kind of device, and some stages are on the CPU alone.
+    cpu = not torch.cuda.is_available() or (_is_staged(config) and "RANK" in os.environ)
     state = PartialState(cpu=cpu, timeout=PATIENT) if "RANK" in os.environ else PartialState(cpu=cpu)
     CONSOLE.quiet = quiet or not state.is_main_process
     # What libraries show of their own steps says nothing of the training.

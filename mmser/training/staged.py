@@ -1,6 +1,7 @@
 """Training in stages on cached encodings: text encoder, frame encoder, views, fusion; then calibration.
 
-Each stage leaves a checkpoint and is passed over where that is complete.
+Each stage leaves a checkpoint and is passed over where that is complete. On a GPU the stages that train
+encoders run (text, dialogues, frames); the others are small, and what lies between stages is on the CPU.
 """
 
 import contextlib
@@ -61,6 +62,7 @@ def train_stages(
     if config.text is not None:
         stage = TextStage(texts, model.text_encoder, copy.deepcopy(processor.tokenizer), config.seed)
         fit(stage, config.text, folder, seed=config.seed, about=[stage.size, stage.task.corpora])
+        stage.task.cpu()
         start_words_head(model, processor, stage.task, texts, config.text, config.seed)
     if config.dialogues is not None:
         _train_dialogues(model, processor, texts, config, folder)
@@ -71,6 +73,7 @@ def train_stages(
     if config.frames is not None:
         frames = FrameStage(model.audio, clips)
         fit(frames, config.frames, folder, seed=config.seed, about=[frames.size])
+        frames.task.cpu()
     parts = [(model.audio, [c for c in clips if c.example.split == "train"])]
     if config.views is not None:
         untrained = copy.deepcopy(model.audio)
@@ -154,6 +157,7 @@ def _train_dialogues(
     )
     with contextlib.closing(stage):
         fit(stage, config.dialogues, folder, seed=config.seed, about=[stage.size])
+    stage.task.cpu()
     _train_all_but(model, frozen)
 
 
@@ -243,7 +247,7 @@ def fuse(
     frozen = [p for p in model.parameters() if not p.requires_grad]
     late = start_from_late_fusion(model, keep_context=config.dialogues is not None)
     stage = FusionStage(late, data["train"], data["validation"], config.fusion)
-    fit(stage, config.fusion, folder, seed=config.seed, about=[stage.size])
+    fit(stage, config.fusion, folder, seed=config.seed, about=[stage.size], cpu=True)
     _train_all_but(model.eval(), frozen)
     # Each clip counts once, as where it is measured.
     strangers = [checks, *(sounds if len(sounds) > 1 else [])]

@@ -193,9 +193,11 @@ class TextStage:
         ids = self._tokenize(examples)
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
         guess: dict[int, tuple[int, int]] = {}
+        device = next(task.parameters()).device
         for start in range(0, len(order), 64):
             group = order[start : start + 64]
-            inputs = self.tokenizer.pad({"input_ids": [ids[i] for i in group]}, return_tensors="pt")
+            padded = self.tokenizer.pad({"input_ids": [ids[i] for i in group]}, return_tensors="pt")
+            inputs = padded.to(device)
             with torch.inference_mode():
                 vector = task.pool(inputs["input_ids"], inputs["attention_mask"])
                 both = [task.heads[task.head_of[name]](vector).argmax(1).tolist() for name in (corpus, None)]

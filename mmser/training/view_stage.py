@@ -276,7 +276,7 @@ def train_views(
 ) -> ViewStage:
     """Run the stage in place, weigh the halves on validation speakers, and return the stage."""
     stage = view_stage(branch, clips)
-    fit(stage, config, folder, seed=seed, about=[stage.size])
+    fit(stage, config, folder, seed=seed, about=[stage.size], cpu=True)
     if stage.held_out:
         weigh_halves(branch, eval_batches(stage.held_out, 1, seed))
     return stage

@@ -81,7 +81,7 @@ def weights(stage: LineStage) -> Tensor:
 
 def trained(folder: Path, stage: LineStage | None = None, **changes: Any) -> Tensor:
     stage = stage or LineStage()
-    fit(stage, config(**changes), folder, seed=3)
+    fit(stage, config(**changes), folder, seed=3, cpu=True)
     return weights(stage)
 
 
@@ -137,7 +137,7 @@ def test_the_average_of_the_weights_is_what_is_kept(tmp_path: Path):
 
 def test_the_best_weights_are_kept_not_the_last(tmp_path: Path):
     stage = LineStage(scores=(1.0, 5.0, 2.0))
-    progress = fit(stage, config(keep_best=True), tmp_path, seed=3)
+    progress = fit(stage, config(keep_best=True), tmp_path, seed=3, cpu=True)
     # The rate's course is the same for all steps, so the second validation is of step 8.
     assert progress.best_step == 8
     best = load_checkpoint(tmp_path / "lines.best.pt")["task"]
@@ -147,15 +147,15 @@ def test_the_best_weights_are_kept_not_the_last(tmp_path: Path):
 
 def test_it_stops_after_so_many_validations_without_a_better_one(tmp_path: Path):
     stage = LineStage(scores=(1.0, 3.0, 2.0, 3.0, 1.0, 9.0))
-    progress = fit(stage, config(steps=40, patience=2), tmp_path, seed=3)
+    progress = fit(stage, config(steps=40, patience=2), tmp_path, seed=3, cpu=True)
     assert (progress.step, progress.best_step) == (16, 8)
     again = LineStage(scores=(100.0,))
-    assert fit(again, config(steps=40, patience=2), tmp_path, seed=3).step == 16
+    assert fit(again, config(steps=40, patience=2), tmp_path, seed=3, cpu=True).step == 16
     assert torch.equal(weights(again), weights(stage))
 
 
 def test_without_validation_data_it_goes_on_to_the_end(tmp_path: Path):
-    assert fit(LineStage(), config(patience=1), tmp_path, seed=3).step == 12
+    assert fit(LineStage(), config(patience=1), tmp_path, seed=3, cpu=True).step == 12
 
 
 def test_an_interrupted_training_ends_in_the_same_bits(tmp_path: Path):

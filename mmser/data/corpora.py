@@ -41,7 +41,7 @@ ON_HUB = ("ravdess", "emodb", "crema_d", "iemocap", "cameo")
 # Option → the corpora that know it.
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "splits": (*BY_SPEAKER, *OWN, *HUB_ONLY),
-    "partial": (*BY_SPEAKER, "meld", "msp_podcast"),
+    "partial": (*BY_SPEAKER, *OFFICIAL),
     "classes": ("ravdess",),
     "keep_duplicate": ("ravdess",),
     "clips": ("meld",),
@@ -151,11 +151,11 @@ def _from_folder(entry: CorpusEntry, root: Path) -> list[Example]:
         case "msp_podcast":
             return msp_podcast_examples(path, test_set=entry.test_set or "Test1", partial=partial)
         case "goemotions":
-            return goemotions_examples(path)
+            return goemotions_examples(path, partial=partial)
         case "emobank":
-            return emobank_examples(path)
+            return emobank_examples(path, partial=partial)
         case "semeval_ei":
-            return semeval_ei_examples(path)
+            return semeval_ei_examples(path, partial=partial)
         case "manifest":
             own = manifest_examples(path, corpus=entry.name or entry.corpus)
         case "audio_folder":

@@ -6,7 +6,7 @@ from datasets import Dataset
 
 from mmser.data.changes import with_change
 from mmser.data.schema import Example, Split, to_dataset
-from mmser.data.tables import Row, clips_in, read_rows, require_folder, require_whole
+from mmser.data.tables import Row, clips_in, read_rows, require_folder, require_rows, require_whole
 
 MELD_EMOTIONS = {
     "anger": "anger",
@@ -18,6 +18,8 @@ MELD_EMOTIONS = {
     "surprise": "surprise",
 }
 MELD_SENTIMENT = {"negative": "-1", "neutral": "0", "positive": "1"}
+# How many rows the publisher's tables have.
+_ROWS = {"train": 9_989, "dev": 1_109, "test": 2_610}
 _TABLES: tuple[tuple[Split, str], ...] = (("train", "train"), ("validation", "dev"), ("test", "test"))
 # The publisher's folders of clips, and the plain names that people give them.
 _CLIPS = {
@@ -40,13 +42,13 @@ def read_meld(folder: Path, *, clips: Path | None = None, partial: bool = False)
         folder: holds train_sent_emo.csv, dev_sent_emo.csv and test_sent_emo.csv.
         clips: holds train_splits, dev_splits_complete and output_repeated_splits_test (or train, dev, test)
             with dia0_utt0.mp4 or the same as .wav; None = text only.
-        partial: True = turns whose clip is missing stay, as text.
+        partial: True = tables may lack rows, and turns whose clip is missing stay, as text.
 
     Returns:
         Rows of `FEATURES`: 9,989 / 1,109 / 2,610, in the order of the tables.
 
     Raises:
-        DataError: if a file or a clip is missing (but for the two that are known to be lost), or a row
+        DataError: if a file, rows or a clip are missing (but for the two that are known to be lost), or a row
             cannot be read.
     """
     return to_dataset(meld_examples(folder, clips=clips, partial=partial))
@@ -59,7 +61,10 @@ def meld_examples(folder: Path, *, clips: Path | None = None, partial: bool = Fa
     missing: list[str] = []
     for split, name in _TABLES:
         found = {} if clips is None else _clips_of(clips, split)
-        for row in read_rows(require_folder(folder) / f"{name}_sent_emo.csv", columns):
+        path = require_folder(folder) / f"{name}_sent_emo.csv"
+        rows = list(read_rows(path, columns))
+        require_rows(path, len(rows), _ROWS[name], partial=partial)
+        for row in rows:
             clip = f"dia{row.whole('Dialogue_ID')}_utt{row.whole('Utterance_ID')}"
             key = f"{split}/{clip}"
             audio = None if key in MELD_LOST_CLIPS else found.get(clip)

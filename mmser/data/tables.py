@@ -129,6 +129,25 @@ def require_whole(
         )
 
 
+def require_rows(path: Path, there: int, expected: int, *, partial: bool) -> None:
+    """Refuse a table that was cut, unless the user says so.
+
+    Args:
+        path: of the table.
+        there: how many rows it has.
+        expected: how many the publisher's has.
+        partial: True = go on with what is there.
+
+    Raises:
+        DataError: if rows are missing and `partial` is False.
+    """
+    if there < expected and not partial:
+        raise DataError(
+            f"{path} holds {there:,} of {expected:,} rows; fetch it again, or give partial=True (partial: "
+            "true in a config) to use what is there"
+        )
+
+
 def scaled(rating: float, low: float, high: float) -> float:
     """Return a rating on a scale as a number in [0, 1]; what lies beyond its ends counts as the end."""
     return min(1.0, max(0.0, (rating - low) / (high - low)))

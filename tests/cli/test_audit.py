@@ -16,7 +16,7 @@ data:
   - { corpus: ravdess, path: corpora/ravdess, partial: true, splits: { test: ["06"], validation: ["01"] } }
   - { corpus: nemo, path: corpora/nemo, partial: true, splits: {} }
   - { corpus: emodb, path: corpora/emodb/crop_2s, partial: true, splits: {} }
-  - { corpus: goemotions, path: text/goemotions }
+  - { corpus: goemotions, path: text/goemotions, partial: true }
   - { corpus: meld, path: text/meld, partial: true }
 """
 NEMO_HEAD = "file_id\temotion\tspeaker_id\tgender\tage\traw_text\n"

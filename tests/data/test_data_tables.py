@@ -1,10 +1,14 @@
 """Errors name the file, the line and the nearest word."""
 
+import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from datasets import Dataset
 
-from mmser.data import read_emodb, read_goemotions
+from mmser.data import read_emobank, read_emodb, read_goemotions, read_meld, read_semeval_ei
 from mmser.data.tables import nearest, read_json_lines, read_rows, scaled
 from mmser.errors import DataError
 from mmser.labels import EMOTIONS
@@ -30,6 +34,31 @@ def test_a_missing_file_is_named(tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="is a file"):
         read_emodb(tmp_path / "file")
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("read", "folder", "name", "rows"),
+    [
+        (read_goemotions, "goemotions", "train.tsv", "21,705 of 43,410"),
+        (read_meld, "meld", "test_sent_emo.csv", "1,305 of 2,610"),
+        (read_emobank, "emobank", "emobank.csv", "5,031 of 10,062"),
+        (read_semeval_ei, "semeval2018_ei", "EI-reg-En-joy-dev.txt", "145 of 290"),
+    ],
+)
+def test_half_a_corpus_of_texts_is_refused(
+    read: Callable[..., Dataset], folder: str, name: str, rows: str, data_dir: Path, tmp_path: Path
+):
+    shutil.copytree(data_dir / "text" / folder, tmp_path / folder)
+    path = tmp_path / folder / name
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    header = 0 if name == "train.tsv" else 1
+    path.write_text("".join(lines[: header + (len(lines) - header) // 2]), "utf-8")
+    with pytest.raises(DataError, match=f"{re.escape(name)} holds {rows} rows; fetch it again"):
+        read(tmp_path / folder)
+    assert len(read(tmp_path / folder, partial=True)) == len(read(data_dir / "text" / folder)) - (
+        len(lines) - header - (len(lines) - header) // 2
+    )
 
 
 @pytest.mark.parametrize(

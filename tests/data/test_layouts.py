@@ -119,14 +119,15 @@ def test_iemocap_names_missing_sessions_and_unreadable_lines(tmp_path: Path):
 
 
 def test_melds_direction_is_the_sentiments(tmp_path: Path):
-    rows = [e for e in examples_of(read_meld(make_meld(tmp_path))) if e.split == "train"]
+    rows = [e for e in examples_of(read_meld(make_meld(tmp_path), partial=True)) if e.split == "train"]
     #  Ben: surprise, surprise (other sentiment, same class), anger, sadness. Anna: joy, neutral, surprise.
     assert [row.change for row in rows] == [None, None, "worse", "none", "worse", "lateral", "better"]
     assert rows[0].emotions == ("happiness",) and rows[0].valence == 1.0 and rows[0].audio is None
 
 
-def test_meld_takes_clips_where_they_are_given(tmp_path: Path):
+def test_meld_takes_clips_where_they_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     make_meld(tmp_path)
+    monkeypatch.setattr("mmser.data.meld._ROWS", dict.fromkeys(("train", "dev", "test"), 7))
     for folder in ("train_splits", "dev_splits_complete", "test"):
         for number in range(7):
             write_clip(tmp_path / "clips" / folder / f"dia0_utt{number}.wav")
@@ -144,7 +145,16 @@ def test_meld_refuses_an_unknown_emotion_with_its_line(tmp_path: Path):
     path = make_meld(tmp_path) / "dev_sent_emo.csv"
     path.write_text(path.read_text().replace(",joy,", ",joi,"))
     with pytest.raises(DataError, match=r"dev_sent_emo\.csv, line 2: Emotion is 'joi'; did you mean 'joy'"):
+        read_meld(tmp_path, partial=True)
+
+
+def test_a_table_of_meld_that_was_cut_is_refused_unless_told_otherwise(tmp_path: Path):
+    make_meld(tmp_path)
+    with pytest.raises(
+        DataError, match=r"train_sent_emo\.csv holds 7 of 9,989 rows; fetch it again"
+    ):
         read_meld(tmp_path)
+    assert len(read_meld(tmp_path, partial=True)) == 21
 
 
 # --- CMU-MOSEI, MSP-Podcast, EMOVO -----------------------------------------------------------------------

@@ -24,7 +24,7 @@ def root(tmp_path: Path) -> Path:
 def entries() -> list[CorpusEntry]:
     return [
         CorpusEntry(corpus="crema_d", path="crema", splits={"test": ["1002"]}, share=2),
-        CorpusEntry(corpus="meld", path="meld"),
+        CorpusEntry(corpus="meld", path="meld", partial=True),
         CorpusEntry(corpus="manifest", path="mine/m.csv", name="mine", splits={"validation": ["ben"]}),
     ]
 

@@ -202,12 +202,16 @@ def _check_keys(path: Path, config: dict[str, Any]) -> None:
             )
 
 
+def _are_sizes(value: Any, count: int) -> bool:
+    return isinstance(value, list) and len(value) == count and all(_is_whole(v, 1, MAX_SIZE) for v in value)
+
+
 def _checks(config: Mapping[str, Any]) -> dict[str, tuple[str, Callable[[Any], bool]]]:
     """Return key → what it must be, and whether a value is; with others, every answer would be wrong."""
     from mmser.model import MmserConfig
 
     tasks, most = [*MmserConfig().calibration, "change"], _most_tokens(config)
-    patterns = list(MmserConfig().change_offsets)
+    patterns, blocks = list(MmserConfig().change_offsets), len(MmserConfig().cnn_channels)
     share = ("a number from 0 to 1", lambda value: _is_number(value, 0, 1))
     size = (f"a whole number from 1 to {MAX_SIZE}", lambda value: _is_whole(value, 1, MAX_SIZE))
     size_or_none = (f"a whole number from 0 to {MAX_SIZE}", lambda value: _is_whole(value, 0, MAX_SIZE))
@@ -225,8 +229,8 @@ def _checks(config: Mapping[str, Any]) -> dict[str, tuple[str, Callable[[Any], b
             ("an encoder's config", lambda value: value is None or isinstance(value, dict)),
         ),
         "cnn_channels": (
-            f"whole numbers from 1 to {MAX_SIZE}",
-            lambda value: isinstance(value, list) and all(_is_whole(one, 1, MAX_SIZE) for one in value),
+            f"{blocks} whole numbers from 1 to {MAX_SIZE}",
+            lambda value: _are_sizes(value, blocks),
         ),
         "audio_encoder": ("'cnn' or 'wav2vec2'", lambda value: value in ("cnn", "wav2vec2")),
         "sampling_rate": (f"{SAMPLING_RATE}", lambda value: _is_whole(value, SAMPLING_RATE, SAMPLING_RATE)),
@@ -341,10 +345,14 @@ def describe_model(source: str | PathLike[str] | None, *, revision: str | None =
         ModelError: if files are missing or damaged, or the model is from a newer version.
     """
     name, folder = _checked_folder(source, revision)
+    from safetensors import safe_open
+
     from mmser.model import MmserConfig
 
     with _loading(folder):
         config = MmserConfig.from_pretrained(folder)
+        with safe_open(folder / WEIGHTS, framework="numpy"):
+            pass  # its header says how long it is: one that was cut is noticed
     return _describe(name, folder, config)
 
 

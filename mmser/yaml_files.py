@@ -1,5 +1,6 @@
 """YAML that users write, read with errors in one sentence."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,35 @@ class _OnceLoader(yaml.SafeLoader):
                     )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+# What pydantic calls a mistake → what a value must be; others are told in pydantic's words.
+_MUST_BE = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "a finite number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(
+        ("model_type", "model_attributes_type", "dict_type"), "a mapping, such as {{key: value}}"
+    ),
+    **dict.fromkeys(("list_type", "tuple_type"), "a list, such as [one, other]"),
+    "string_type": "a text",
+    "literal_error": "{expected}",
+    "enum": "{expected}",
+    "greater_than_equal": "at least {ge}",
+    "greater_than": "more than {gt}",
+    "less_than_equal": "at most {le}",
+    "less_than": "less than {lt}",
+}
+
+
+def problem_of(error: Mapping[str, Any]) -> str:
+    """Say in plain words what is wrong, by one of pydantic's error details; to follow the value's name."""
+    wanted = _MUST_BE.get(error["type"])
+    if wanted is None:
+        return ": " + str(error["msg"]).removeprefix("Value error, ")
+    bounds = error.get("ctx", {}).items()
+    plain = {name: f"{v:g}" if isinstance(v, float) else v for name, v in bounds}  # 1, not 1.0
+    return f" must be {wanted.format(**plain)}"
 
 
 def read_yaml(path: Path, what: str, error_class: type[MmserError]) -> Any:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mmser.errors import ModelError
+from mmser.loading import describe_model
 from mmser.pipeline import EmotionPipeline
 
 
@@ -52,6 +53,8 @@ def test_cut_weights_are_refused(model_dir: Path, tmp_path: Path):
     weights.write_bytes(weights.read_bytes()[:5000])
     with pytest.raises(ModelError, match="cannot be loaded"):
         EmotionPipeline.from_pretrained(folder)
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        describe_model(folder)
 
 
 def test_a_model_that_is_not_there_is_refused(tmp_path: Path):

@@ -103,6 +103,10 @@ def run(arguments: Sequence[str]) -> int:
             error = stdout_error(error)
         if isinstance(error, MmserError):
             return _fail(str(error), error.exit_code)
+        if isinstance(error, OSError) and error.strerror and error.filename is not None:
+            return _fail(
+                f"{str(error.filename)[:120]}: {error.strerror}; correct the path, or make it usable", 1
+            )
         return _fail(
             f"{type(error).__name__}: {error} (a bug in mmser; run again with --debug and report it)", 1
         )

@@ -57,7 +57,7 @@ def train(
 ) -> None:
     """Train a model; checkpoints, metrics and the model are written as it goes."""
     begun = time.monotonic()
-    first = int(os.environ.get("RANK", "0")) == 0  # of the processes of torchrun
+    first = os.environ.get("RANK", "0") == "0"  # of the processes of torchrun
     with Progress(quiet=quiet or not first) as progress:
         progress.say(f"mmser {__version__}: training by {config}")
     # Imported here: the line above is printed before torch begins to load.

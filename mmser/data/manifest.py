@@ -92,6 +92,8 @@ def audio_folder_examples(path: Path, *, corpus: str = "audio_folder") -> list[E
     if parts and len(parts) < len(folders):
         other = next(f for f in folders if f not in parts)
         raise DataError(f"{path} holds the split {parts[0].name} beside {other.name}; {_layout(other.name)}")
+    if parts:
+        _require_no_more(path)
     found = []
     for part in parts or [path]:
         split = _SPLIT_FOLDERS[part.name.lower()] if parts else None
@@ -109,6 +111,7 @@ def _folder_examples(folder: Path, prefix: str, corpus: str, split: Split | None
         if metadata.exists():
             rows = [_renamed(row) for row in _table(metadata, (*COLUMNS, *_FOLDER_NAMES))]
             return _examples(rows, corpus, split)
+    _require_no_more(folder)
     examples = []
     for inner in sorted(f for f in folder.iterdir() if f.is_dir() and f.name[0] != "."):
         clips = recordings_in(inner, "**/*.*")
@@ -131,7 +134,24 @@ def _folder_examples(folder: Path, prefix: str, corpus: str, split: Split | None
     return examples
 
 
+def _require_no_more(folder: Path) -> None:
+    """Refuse what lies beside folders of splits or classes and would be passed over.
+
+    Raises:
+        DataError: for the first.
+    """
+    beside = [*recordings_in(folder), *folder.glob("metadata.*")]
+    if beside:
+        raise DataError(
+            f"{beside[0]} lies beside the folders of classes or splits and would not be read; move it into "
+            f"one of them, or take it out{f' (as {len(beside) - 1} more)' if len(beside) > 1 else ''}"
+        )
+
+
 def _renamed(row: Row) -> Row:
+    for name, other in _FOLDER_NAMES.items():
+        if name in row.cells and other in row.cells:
+            raise row.error(f"the columns {name!r} and {other!r} mean the same; keep one")
     return Row(row.path, row.line, {_FOLDER_NAMES.get(name, name): cell for name, cell in row.cells.items()})
 
 

@@ -42,6 +42,7 @@ def listing(names: Iterable[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + rest
 
 
+MOST = 2**31 - 1  # of whole numbers, which a dataset keeps in 32 bits
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".webm", ".amr", ".aac", ".aiff")
 
 
@@ -51,8 +52,21 @@ def is_audio(path: Path) -> bool:
 
 
 def recordings_in(folder: Path, pattern: str = "*.*") -> list[Path]:
-    """Return the recordings of a folder, sorted."""
-    return [path for path in sorted(folder.glob(pattern)) if is_audio(path)]
+    """Return the recordings of a folder, sorted.
+
+    Raises:
+        DataError: if one has a name that is no text.
+    """
+    found = [path for path in sorted(folder.glob(pattern)) if is_audio(path)]
+    for path in found:
+        if not is_unicode(str(path)):
+            raise DataError(f"the name of {str(path)!a} is not UTF-8; rename it")
+    return found
+
+
+def is_unicode(text: str) -> bool:
+    """Tell whether a text can be written as UTF-8, which names and JSON of other encodings cannot."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def clips_in(folder: Path, pattern: str = "*.*") -> dict[str, Path]:
@@ -200,12 +214,12 @@ class Row:
         return number
 
     def whole(self, column: str, low: int = 0) -> int | None:
-        """Return a cell as a whole number of at least `low`; None where it is empty.
+        """Return a cell as a whole number from `low` to `MOST`; None where it is empty.
 
         Raises:
             DataError: if it is not one.
         """
-        number = self.number(column, low)
+        number = self.number(column, low, MOST)
         if number is not None and number != int(number):
             raise self.error(f"{column} is {self.text(column)}, which is not a whole number")
         return None if number is None else int(number)
@@ -297,7 +311,7 @@ def read_json_lines(path: Path) -> Iterator[Row]:
             empty = Row(path, number, {})
             try:
                 data = json.loads(line.encode("utf-8", "surrogateescape"))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise empty.error(f"it is not JSON ({error})") from error
             if not isinstance(data, dict):
                 raise empty.error("it is not a JSON object")
@@ -308,7 +322,9 @@ def _cell(row: Row, key: str, value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return "|".join(value)
+        value = "|".join(value)
+    if isinstance(value, str) and not is_unicode(value):
+        raise row.error(f"{key} holds half of a character (a surrogate); save the file as UTF-8")
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value)
     raise row.error(f"{key} is {json.dumps(value)}; give a text, a number or null")

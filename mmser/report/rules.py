@@ -28,7 +28,7 @@ from mmser.report.pieces import Piece, cut_pieces, mean_probabilities, of_role, 
 from mmser.report.rule_text import SCOPES, nearest, parse_rule_line
 from mmser.report.timing import to_ms
 from mmser.types import CallReport, Interruption, RuleMatch, TurnReport, Window
-from mmser.yaml_files import read_yaml
+from mmser.yaml_files import problem_of, read_yaml
 
 MAX_PATTERN: Final = 200  # characters
 REGEX_SECONDS: Final = 0.5  # per turn; a pattern that backtracks longer is an error, not a hang
@@ -194,9 +194,8 @@ def _first_problem(error: ValidationError) -> str:
         return f"unknown key {place[-1]!r}{nearest(place[-1], keys)}; the keys are {', '.join(keys)}"
     if first["type"] == "missing":
         return f"the key {'.'.join(place)!r} is missing"
-    message = first["msg"].removeprefix("Value error, ")
     value = "" if isinstance(first["input"], dict) else f" (found {reprlib.repr(first['input'])})"
-    return f"{'.'.join(place)!r}: {message}{value}"
+    return f"{'.'.join(place)!r}{problem_of(first)}{value}"
 
 
 @dataclass(frozen=True, kw_only=True)

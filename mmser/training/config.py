@@ -17,7 +17,7 @@ from mmser.training.fusion_stage import FusionConfig
 from mmser.training.joint_stage import JointConfig
 from mmser.training.loop import LoopConfig
 from mmser.training.text_stage import TextConfig
-from mmser.yaml_files import NO_VALUE, read_yaml
+from mmser.yaml_files import NO_VALUE, problem_of, read_yaml
 
 # What `from_encoders` sets itself, or training writes, is no option.
 _SET_ELSEWHERE = (
@@ -146,7 +146,9 @@ def read_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainingConf
     try:
         return TrainingConfig.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_first_problem(error, TrainingConfig)}") from error
+        first = _first_of(error)
+        own = next((override for override in reversed(overrides) if _is_about(override, first["loc"])), path)
+        raise ConfigError(f"{own}: {_problem(first, TrainingConfig)}") from error
 
 
 def _read_yaml(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
@@ -181,9 +183,18 @@ def _put(values: dict[str, Any], keys: Sequence[str], value: Any) -> None:
     values[keys[-1]] = value
 
 
-def _first_problem(error: ValidationError, model: type[BaseModel]) -> str:
+def _first_of(error: ValidationError) -> Any:
     # A misspelt key first: it explains the one that is missing.
-    first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
+    return min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
+
+
+def _is_about(override: str, place: Sequence[int | str]) -> bool:
+    """Tell whether an override gave the value at a place, or a part of it or what it is a part of."""
+    keys, steps = override.partition("=")[0].split("."), [str(step) for step in place]
+    return all(key == step for key, step in zip(keys, steps, strict=False))
+
+
+def _problem(first: Mapping[str, Any], model: type[BaseModel]) -> str:
     place = [str(step) for step in first["loc"]]
     shown = ".".join(place)
     if first["type"] == "extra_forbidden":
@@ -193,9 +204,8 @@ def _first_problem(error: ValidationError, model: type[BaseModel]) -> str:
         )
     if first["type"] == "missing":
         return f"the key {shown!r} is missing"
-    message = first["msg"].removeprefix("Value error, ")
     value = "" if isinstance(first["input"], dict) else f" (found {reprlib.repr(first['input'])})"
-    return f"{shown!r}: {message}{value}"
+    return f"{shown!r}{problem_of(first)}{value}"
 
 
 def _known_keys(model: type[BaseModel], place: Sequence[int | str]) -> list[str]:

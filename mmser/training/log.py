@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mmser.errors import MmserError
+from mmser.training.board import Board
 
 CONSOLE = Console(stderr=True)  # of all that training says; `--quiet` and all processes but one mute it
 EVERY = 10  # steps whose losses are averaged into one line
@@ -28,7 +29,7 @@ class MetricsLog:
         self._seen: dict[str, int] = {}  # steps that had each loss
         self._count = 0
         self._bar: Progress | None = None
-        self._board: Any = None
+        self._board: Board | None = None
 
     @property
     def is_flushed(self) -> bool:
@@ -53,14 +54,10 @@ class MetricsLog:
             kept = self.path.with_name(f".{self.path.name}.tmp")
             kept.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
             kept.replace(self.path)
+            if importlib.util.find_spec("tensorboard"):
+                self._board = Board(self.path.parent / "tensorboard" / self.name, step + 1)
         except OSError as error:
             raise MmserError(f"cannot write training metrics to {self.path}: {error.strerror}") from error
-        if importlib.util.find_spec("tensorboard"):
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._board = SummaryWriter(
-                str(self.path.parent / "tensorboard" / self.name), purge_step=step + 1
-            )
         if CONSOLE.is_terminal and not CONSOLE.quiet:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
             more = (TimeRemainingColumn(), TextColumn("{task.fields[said]}"))
@@ -118,15 +115,13 @@ class MetricsLog:
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"step": step, **values}) + "\n")
+            if self._board is not None:
+                self._board.write(step, values)
         except OSError as error:
             raise MmserError(
                 f"cannot write training metrics to {self.path} ({error.strerror}); make room and run the "
                 "same command again: training goes on from the last checkpoint"
             ) from error
-        if self._board is not None:
-            for name, value in values.items():
-                if value is not None:
-                    self._board.add_scalar(name, value, step)
 
     def close(self) -> None:
         """Close the bar and the files."""
@@ -144,13 +139,13 @@ def say(line: str) -> None:
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Return the lines of a stage's log; none where there is no file yet.
 
-    A line that was cut off when its run was killed belongs to no checkpoint, and is left out.
+    A line that was cut off when its run was killed belongs to no checkpoint, and is left out as any damage.
     """
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    rows: list[Any] = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
         with contextlib.suppress(json.JSONDecodeError):
             rows.append(json.loads(line))
-    return rows
+    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("step"), int)]
 
 
 @contextlib.contextmanager

@@ -225,7 +225,9 @@ def _read(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return {}  # a note to save time; without it the clips are checked again
-    return found if isinstance(found, dict) else {}
+    bad = found.get("bad") if isinstance(found, dict) else None
+    whole = isinstance(bad, list) and all(isinstance(row, list) and len(row) == 3 for row in bad)
+    return dict(found) if whole else {}
 
 
 def _write(path: Path, values: dict[str, Any]) -> None:

@@ -107,6 +107,13 @@ def train(
 
 
 def _start_processes(config: TrainingConfig, quiet: bool) -> PartialState:
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):
+        value = os.environ.get(name)
+        if value is not None and not value.isdecimal():
+            raise UsageError(
+                f"the environment variable {name} is {value!r}, which torchrun sets to a whole number; unset "
+                "it, or start the command by torchrun or accelerate launch"
+            )
     # Several processes all train on one kind of device, and some stages are on the CPU alone.
     cpu = not torch.cuda.is_available() or (_is_staged(config) and "RANK" in os.environ)
     state = PartialState(cpu=cpu, timeout=PATIENT) if "RANK" in os.environ else PartialState(cpu=cpu)
@@ -213,6 +220,9 @@ def save_model(model: MmserModel, processor: MmserProcessor, target: Path) -> No
         # transformers writes the weights readable by their owner alone.
         (half_done / "model.safetensors").chmod(0o644)
         target.mkdir(parents=True, exist_ok=True)
+        for path in half_done.iterdir():
+            if (target / path.name).is_dir():  # or what was replaced before it would be another model's
+                raise IsADirectoryError(f"{target / path.name} is a folder")
         for path in sorted(half_done.iterdir()):
             path.replace(target / path.name)
     # safetensors and tokenizers tell of a full disk each in a class of their own.

@@ -48,6 +48,7 @@ def start_model(plan: ModelPlan, seed: int) -> tuple[MmserModel, MmserProcessor]
         with quietly():
             model = MmserModel.from_encoders(audio, plan.text_encoder, **options)
             tokenizer = AutoTokenizer.from_pretrained(plan.text_encoder)
+        _require_vocabulary(plan.text_encoder, len(tokenizer), model.config.text_config.vocab_size)
     except (OSError, ValueError, TypeError, AttributeError, RuntimeError, AssertionError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         given = [f"text_encoder {plan.text_encoder}", f"audio_encoder {plan.audio_encoder}"]
@@ -72,6 +73,17 @@ def _require_listener(audio: str | None) -> None:
     config = None if audio is None else AutoConfig.from_pretrained(audio)
     if config is not None and not hasattr(config, "conv_kernel"):
         raise ValueError(f"{audio} is a {config.model_type} model, which hears no waveforms")
+
+
+def _require_vocabulary(source: str, tokens: int, size: int) -> None:
+    """Refuse a tokenizer that does not belong to its encoder, or lost a part of its vocabulary.
+
+    Raises:
+        ValueError: if so.
+    """
+    # Encoders are often made for a few tokens more, so that the number is a round one.
+    if not min(0.98 * size, size - 64) <= tokens <= size:
+        raise ValueError(f"the tokenizer of {source} knows {tokens} tokens, and its encoder {size}")
 
 
 def _check_options(config: PreTrainedConfig, options: dict[str, Any]) -> None:

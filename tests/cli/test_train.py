@@ -242,3 +242,16 @@ def test_real_clips_and_dialogues_train_together(mmser: Run, data_dir: Path, mad
     assert ran.code == 0, ran.err
     assert "meld: speaker-overlapping, dialogue-disjoint" in ran.out
     assert "CC-BY-4.0 AND GPL-3.0-only" in ran.out
+
+
+def test_variables_of_a_launcher_that_are_no_numbers_are_named(
+    mmser: Run, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("RANK", "abc")
+    ran = mmser("train", config, "--work", tmp_path / "work")
+    assert ran.code == 2 and "the environment variable RANK is 'abc'" in ran.error
+
+
+def test_a_path_that_the_system_refuses_is_named(mmser: Run, config: Path, tmp_path: Path):
+    ran = mmser("train", config, f"data=[{{corpus: manifest, path: {'x' * 300}.csv}}]", "--work", tmp_path)
+    assert ran.code == 1 and "File name too long; correct the path" in ran.error

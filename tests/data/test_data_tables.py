@@ -1,5 +1,6 @@
 """Errors name the file, the line and the nearest word."""
 
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -9,7 +10,7 @@ import pytest
 from datasets import Dataset
 
 from mmser.data import read_emobank, read_emodb, read_goemotions, read_meld, read_semeval_ei
-from mmser.data.tables import nearest, read_json_lines, read_rows, scaled
+from mmser.data.tables import nearest, read_json_lines, read_rows, recordings_in, scaled
 from mmser.errors import DataError
 from mmser.labels import EMOTIONS
 
@@ -84,7 +85,9 @@ def test_text_of_another_encoding_is_refused(tmp_path: Path):
         list(read_rows(tmp_path / "t.csv", ("a", "b")))
 
 
-@pytest.mark.parametrize("line", ["{", "[1]", '{"a": {"b": 1}}', '{"a": true}'])
+@pytest.mark.parametrize(
+    "line", ["{", "[1]", '{"a": {"b": 1}}', '{"a": true}', '{"a": "\\ud800"}', '{"a": ' + "[" * 100_000]
+)
 def test_json_lines_that_are_no_rows_are_refused(tmp_path: Path, line: str):
     (tmp_path / "t.jsonl").write_text('{"a": 1}\n\n' + line)
     with pytest.raises(DataError, match="line 3"):
@@ -93,3 +96,19 @@ def test_json_lines_that_are_no_rows_are_refused(tmp_path: Path, line: str):
 
 def test_ratings_beyond_the_scale_count_as_its_ends():
     assert [scaled(x, 1, 5) for x in (0.5, 1, 3, 5, 5.5)] == [0, 0, 0.5, 1, 1]
+
+
+def test_whole_numbers_are_as_large_as_a_dataset_keeps_them(tmp_path: Path):
+    (tmp_path / "t.csv").write_text(f"a\n{2**31 - 1}\n{2**31}\n")
+    rows = list(read_rows(tmp_path / "t.csv", ("a",)))
+    assert rows[0].whole("a") == 2**31 - 1
+    with pytest.raises(DataError, match="line 3: a is 2147483648; give a number from 0 to 2"):
+        rows[1].whole("a")
+
+
+def test_a_clip_whose_name_is_no_text_is_refused(tmp_path: Path):
+    (tmp_path / "ü.wav").touch()
+    assert len(recordings_in(tmp_path)) == 1
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.wav")).touch()
+    with pytest.raises(DataError, match=r"udcff\.wav' is not UTF-8; rename it"):
+        recordings_in(tmp_path)

@@ -150,9 +150,7 @@ def test_meld_refuses_an_unknown_emotion_with_its_line(tmp_path: Path):
 
 def test_a_table_of_meld_that_was_cut_is_refused_unless_told_otherwise(tmp_path: Path):
     make_meld(tmp_path)
-    with pytest.raises(
-        DataError, match=r"train_sent_emo\.csv holds 7 of 9,989 rows; fetch it again"
-    ):
+    with pytest.raises(DataError, match=r"train_sent_emo\.csv holds 7 of 9,989 rows; fetch it again"):
         read_meld(tmp_path)
     assert len(read_meld(tmp_path, partial=True)) == 21
 

@@ -134,6 +134,13 @@ def test_metadata_labels_the_clips_of_a_folder(tmp_path: Path):
     assert (row.emotions, row.speaker, row.split) == (("fear",), "audio_folder/anna", None)
 
 
+def test_metadata_that_label_twice_are_refused(tmp_path: Path):
+    write_clip(tmp_path / "1.wav")
+    write(tmp_path / "metadata.csv", "file_name,label,emotion\n1.wav,fear,anger\n")
+    with pytest.raises(DataError, match="the columns 'label' and 'emotion' mean the same; keep one"):
+        read_audio_folder(tmp_path)
+
+
 def test_clips_of_one_name_in_one_class_are_all_read(tmp_path: Path):
     write_clip(tmp_path / "anger" / "anna" / "1.wav")
     write_clip(tmp_path / "anger" / "ben" / "1.wav")
@@ -146,6 +153,11 @@ def test_folders_that_are_no_classes_are_refused(tmp_path: Path):
         read_audio_folder(tmp_path)
     write_clip(tmp_path / "train" / "anger" / "1.wav")
     with pytest.raises(DataError, match="holds the split train beside happy"):
+        read_audio_folder(tmp_path)
+    write_clip(tmp_path / "train" / "2.wav")
+    (tmp_path / "happy" / "1.wav").unlink()
+    (tmp_path / "happy").rmdir()
+    with pytest.raises(DataError, match=r"2\.wav lies beside the folders of classes or splits"):
         read_audio_folder(tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"neither metadata\.csv nor folders"):

@@ -120,7 +120,7 @@ def test_every_scope_of_the_short_form_is_one_of_the_long_form():
         ("rules:\n - customer anger >= 0.5 s\n", "does not fit 'anger'"),
         (
             "rules:\n - name: a\n   when: {emotion: anger, at_least: 1.5}\n",
-            "less than or equal to 1 (found 1.5)",
+            "must be at most 1 (found 1.5)",
         ),
         ("rules:\n - name: a\n   when: {at_least: 0.5}\n", "'at_least' needs 'emotion'"),
         ("rules:\n - name: a\n   when: {role: customer}\n", "states no condition"),

@@ -113,6 +113,38 @@ def test_tensorboard_has_the_same_curves(tmp_path: Path):
     assert [e.value for e in events.Scalars("validation_uar")] == [50.0]
 
 
+def test_tensorboard_forgets_what_is_trained_again(tmp_path: Path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run(tmp_path, 0, 15)
+    run(tmp_path, 10, 20)
+    events = accumulator.EventAccumulator(str(tmp_path / "tensorboard" / "joint"))
+    events.Reload()
+    assert [e.step for e in events.Scalars("loss")] == [10, 15]  # and not 15 twice
+
+
+def test_a_disk_that_fills_under_tensorboard_is_an_error_in_a_sentence(tmp_path: Path):
+    pytest.importorskip("tensorboard")
+    metrics = MetricsLog(tmp_path, "joint", 10)
+    metrics.start(0)
+    metrics._board._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
+    metrics._board._records._writer = metrics._board._file
+    with pytest.raises(
+        MmserError, match=r"cannot write training metrics .* \(No space left on device\); make"
+    ):
+        metrics.validated(1, {"score": 1.0})
+    metrics.close()
+
+
+@pytest.mark.parametrize("damage", [b"[1]\n", b"\xff\xfe\n", b'{"loss": 1}\n', b'{"step": "a"}\n', b"3\n{\n"])
+def test_damaged_lines_of_a_log_are_left_out(tmp_path: Path, damage: bytes):
+    run(tmp_path, 0, 15)
+    path = tmp_path / "joint.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(damage + whole)
+    MetricsLog(tmp_path, "joint", 30).start(15)
+    assert path.read_bytes() == whole
+
+
 def test_a_log_that_cannot_be_written_is_an_error_in_a_sentence(tmp_path: Path):
     (tmp_path / "joint.jsonl").mkdir()
     with pytest.raises(MmserError, match=r"cannot write training metrics to .*joint\.jsonl"):

@@ -9,6 +9,7 @@ from mmser.errors import MmserError, UsageError
 from mmser.labels import EMOTIONS
 from mmser.training.config import TrainingConfig
 from mmser.training.fusion_stage import FusionConfig
+from mmser.training.log import CONSOLE
 from mmser.training.staged import changes_only, emotion_only, gather, sound_dialogues
 from mmser.training.text_stage import TextConfig
 from tests.training.made_clips import sound
@@ -22,8 +23,9 @@ def text(name: str, language: str | None, **options: object) -> Example:
 
 
 def test_texts_in_languages_that_the_encoder_does_not_read_are_left_out_and_told(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(CONSOLE, "quiet", False)  # whatever ran before in this process
     rows = [text("a", "en"), text("b", "de"), text("c", None), text("d", "pl"), text("e", "de")]
     assert [e.id for e in gather(TEXT, rows, ["en"]).texts] == ["a", "c"]
     assert "left out 3 texts in de, pl: the text encoder reads en" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModel
+from transformers import AutoModel, BertConfig, BertModel
 
 from mmser.errors import MmserError, UsageError
 from mmser.training.config import ModelPlan
@@ -167,3 +167,12 @@ def test_an_encoder_whose_weights_are_not_all_there_is_refused(encoder: str, mad
     option = "text_encoder" if encoder == "bert" else "audio_encoder"
     with pytest.raises(MmserError, match=rf"cut lacks \d+ weights of a {encoder} encoder"):
         start_model(plan(made, **{option: str(tmp_path / "cut")}), 0)
+
+
+@pytest.mark.parametrize("size", [80, 400])
+def test_a_tokenizer_that_is_not_its_encoders_is_refused(size: int, tmp_path: Path):
+    small = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    BertModel(BertConfig(vocab_size=size, **small)).save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    with pytest.raises(MmserError, match=f"knows 81 tokens, and its encoder {size}"):
+        start_model(ModelPlan(text_encoder=str(tmp_path), options=dict(TINY)), 0)

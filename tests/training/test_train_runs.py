@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from mmser.errors import MmserError
 from mmser.loading import load_model
 from mmser.model import MmserProcessor
 from mmser.training.run import save_model
@@ -63,6 +64,19 @@ def test_a_saved_model_names_an_encoder_on_the_hub_and_no_folder_of_the_machine(
         save_model(model, processor, tmp_path / "saved")
         config = json.loads((tmp_path / "saved" / "config.json").read_text())
         assert config["text_config"].get("_name_or_path", "") == kept
+
+
+def test_a_model_whose_place_is_taken_leaves_what_lies_there(tmp_path: Path):
+    model, processor, target = tiny_model(), MmserProcessor(tiny_tokenizer()), tmp_path / "saved"
+    save_model(model, processor, target)
+    (target / "tokenizer.json").unlink()
+    (target / "tokenizer.json").mkdir()
+    before = {path.name: path.stat().st_mtime_ns for path in target.iterdir()}
+    with pytest.raises(
+        MmserError, match=r"could not be written to .*saved \(.*tokenizer\.json is a folder\)"
+    ):
+        save_model(model, processor, target)
+    assert {path.name: path.stat().st_mtime_ns for path in target.iterdir()} == before
 
 
 def test_the_log_has_every_task_and_the_weights_of_the_encoder_are_small(joint_model: Path):

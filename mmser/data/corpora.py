@@ -17,9 +17,9 @@ from mmser.data.manifest import audio_folder_examples, manifest_examples
 from mmser.data.meld import meld_examples
 from mmser.data.mosei import cmu_mosei_examples
 from mmser.data.msp_podcast import msp_podcast_examples
-from mmser.data.schema import Example, to_dataset
+from mmser.data.schema import Example, Split, to_dataset
 from mmser.data.speech import emodb_examples, emovo_examples, nemo_examples, ravdess_examples
-from mmser.data.splits import Splits, assign_splits
+from mmser.data.splits import Splits, assign_splits, named_splits
 from mmser.data.tables import nearest
 from mmser.data.text import emobank_examples, goemotions_examples, semeval_ei_examples
 from mmser.errors import DataError
@@ -166,7 +166,7 @@ def _from_folder(entry: CorpusEntry, root: Path) -> list[Example]:
 
 
 def by_speaker(examples: Sequence[Example], splits: Splits, corpus: str) -> list[Example]:
-    """Give the user's own rows their splits by speaker.
+    """Give the user's own rows their splits by speaker; a dialogue goes whole to that of who is named in it.
 
     Args:
         examples: rows of one corpus.
@@ -174,7 +174,8 @@ def by_speaker(examples: Sequence[Example], splits: Splits, corpus: str) -> list
         corpus: for messages, and what the speakers' names begin with.
 
     Raises:
-        DataError: if a row has a split already or no speaker, or the splits name one who is not there.
+        DataError: if a row has a split already or no speaker, or the splits name one who is not there or
+            two of one dialogue differently.
     """
     marked = next((e for e in examples if e.split is not None), None)
     if marked is not None:
@@ -188,7 +189,19 @@ def by_speaker(examples: Sequence[Example], splits: Splits, corpus: str) -> list
     if nameless is not None:
         raise DataError(f"{corpus}: the row {nameless} has no speaker, so splits by speaker cannot be made")
     parts = assign_splits(splits, {str(name) for name in names}, corpus)
-    return [replace(e, split=parts[str(name)]) for e, name in zip(examples, names, strict=True)]
+    named = named_splits(splits, corpus)
+    whole: dict[str, Split] = {}  # by dialogue
+    for example, name in zip(examples, names, strict=True):
+        split, dialogue = named.get(str(name)), example.dialogue_id
+        if split is not None and dialogue is not None and whole.setdefault(dialogue, split) != split:
+            raise DataError(
+                f"{corpus}: the splits part {dialogue}, with speakers of {whole[dialogue]} and of {split}; "
+                "name both for one"
+            )
+    return [
+        replace(e, split=whole.get(e.dialogue_id or "", parts[str(name)]))
+        for e, name in zip(examples, names, strict=True)
+    ]
 
 
 def _from_hub(entry: CorpusEntry, streaming: bool) -> HubDataset:

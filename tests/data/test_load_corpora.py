@@ -91,6 +91,25 @@ def test_splits_do_not_override_what_the_data_themselves_keep_for_testing(root: 
         load_corpora([entry], root)
 
 
+def test_a_call_goes_whole_to_the_split_of_who_is_named_in_it(root: Path):
+    turns = "".join(
+        f"words {i},anger,{speaker},{call}\n"
+        for i, (speaker, call) in enumerate([("anna", 1), ("lee", 1), ("ben", 2), ("kim", 2), ("ben", 3)])
+    )
+    write(root / "mine" / "m.csv", f"text,emotion,speaker,dialogue_id\n{turns}")
+    entry = CorpusEntry(
+        corpus="manifest", path="mine/m.csv", splits={"test": ["anna"], "validation": ["ben"]}
+    )
+    assert load_corpora([entry], root)["split"] == ["test", "test", *["validation"] * 3]
+    entry = CorpusEntry(
+        corpus="manifest", path="mine/m.csv", splits={"test": ["anna"], "validation": ["lee"]}
+    )
+    with pytest.raises(
+        DataError, match="the splits part manifest/1, with speakers of test and of validation"
+    ):
+        load_corpora([entry], root)
+
+
 def test_every_public_corpus_has_a_licence():
     assert set(LICENCES) == set(CORPORA) - {"manifest", "audio_folder", "calls"}
     assert licence_of("cameo_cafe") == LICENCES["cameo"] and licence_of("mine") is None

@@ -190,7 +190,8 @@ def render_index(at_hand: Sequence[str]) -> str:
             "what can be counted is counted in the copy at hand, the rest is documented. "
             "`mmser.data.LICENCES` holds the same licences.",
             _table(header, rows),
-            "The default model is trained on RAVDESS, nEMO, EmoDB, GoEmotions and MELD's text. Its held-out "
+            "The default model is trained on RAVDESS, nEMO, EmoDB, GoEmotions, MELD's text and "
+            "SemEval-2018's tweets. Its held-out "
             "speakers are listed in `configs/default.yaml`, which the cards' counts by split follow; they "
             "never train.",
         )

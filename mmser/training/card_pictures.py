@@ -61,6 +61,10 @@ def draw_confusions(tables: Mapping[str, Sequence[Sequence[int]]], path: Path) -
     pyplot.close(figure)
 
 
+# What decides on validation, by stage.
+SCORES = {"text": "mean F1, %", "frames": "UAR, %", "views": "UAR, %", "fusion": "−loss"}
+
+
 def draw_curves(folder: Path, stages: Sequence[str], path: Path) -> None:
     """Draw each stage's training loss and validation score from its JSON lines in `folder`."""
     pyplot = _pyplot()
@@ -70,7 +74,7 @@ def draw_curves(folder: Path, stages: Sequence[str], path: Path) -> None:
         losses = [(row["step"], row["loss"]) for row in rows if "loss" in row]
         scores = [(row["step"], row["validation_score"]) for row in rows if "validation_score" in row]
         axis.plot(*zip(*losses, strict=True), color="#9ca3af", linewidth=0.8)
-        axis.set_title(stage, fontsize=10)
+        axis.set_title(f"{stage}: {SCORES.get(stage, 'score')}", fontsize=10)
         axis.set_xlabel("step")
         axis.grid(color=GRID)
         if scores:

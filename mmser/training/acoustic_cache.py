@@ -1,6 +1,7 @@
 """Log-mel frames and functionals of every clip in several renderings, computed once."""
 
 import multiprocessing
+import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ def render(waveforms: Sequence[np.ndarray], branch: AudioBranch) -> list[Renderi
 
 
 def cache_acoustics(
-    examples: Sequence[Example], path: Path, branch: AudioBranch, seed: int = 0, processes: int = 2
+    examples: Sequence[Example], path: Path, branch: AudioBranch, seed: int = 0, processes: int | None = None
 ) -> list[Clip]:
     """Return all clips with their renderings, from `path` where they were computed before.
 
@@ -93,7 +94,7 @@ def cache_acoustics(
         path: of the cache.
         branch: what measures the clips; only its constants and its pretrained voice encoder are used.
         seed: of the telephone lines.
-        processes: that compute side by side.
+        processes: that compute side by side; None = one for each CPU.
     """
     constants = {n: t for n, t in branch.state_dict().items() if n.startswith(("acoustics.", "voice."))}
     files = [[str(e.audio), e.split, *_part(e)] for e in examples]
@@ -103,7 +104,8 @@ def cache_acoustics(
     if stored.get("key") != key:
         measuring = AudioBranch(MmserConfig(voice_size=branch.voice_size))
         measuring.load_state_dict(constants, strict=False)
-        stored = {"key": key, "clips": _compute(examples, measuring, seed, processes)}
+        found = _compute(examples, measuring, seed, processes or _num_cpus())
+        stored = {"key": key, "clips": found}
         save_atomically(stored, path)
     clips = []
     for example, lines in zip(examples, stored["clips"], strict=True):
@@ -137,6 +139,13 @@ def _compute(examples: Sequence[Example], branch: AudioBranch, seed: int, proces
             found.append(_tensors(both))
             advance()
     return found
+
+
+def _num_cpus() -> int:
+    """Return how many CPUs this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _tensors(lines: list[dict[str, list[np.ndarray]]]) -> list[dict[str, list[Tensor]]]:

@@ -151,16 +151,18 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 @contextlib.contextmanager
 def track(total: int, what: str) -> Iterator[Callable[[], None]]:
     """Show how far a pass over `total` things is; call what is given after each."""
-    count, begun, spoken = 0, time.monotonic(), time.monotonic()
+    count, begun, spoken = 0, 0.0, time.monotonic()
 
     def advance() -> None:
-        nonlocal count, spoken
-        count += 1
-        bar.advance(task)
+        nonlocal count, begun, spoken
         now = time.monotonic()
+        count += 1
+        begun = begun or now  # processes that had to start first would make the rest look endless
+        bar.advance(task)
         if not CONSOLE.is_terminal and now - spoken >= SPOKEN_EVERY:
             spoken = now
-            say(f"{what}: {count} of {total}, {_clock((now - begun) / count * (total - count))} left")
+            left = f", {_clock((now - begun) / (count - 1) * (total - count))} left" if count > 1 else ""
+            say(f"{what}: {count} of {total}{left}")
 
     with Progress(console=CONSOLE, disable=CONSOLE.quiet or not CONSOLE.is_terminal) as bar:
         task = bar.add_task(what, total=total)

@@ -222,7 +222,7 @@ def save_model(model: MmserModel, processor: MmserProcessor, target: Path) -> No
         target.mkdir(parents=True, exist_ok=True)
         for path in half_done.iterdir():
             if (target / path.name).is_dir():  # or what was replaced before it would be another model's
-                raise IsADirectoryError(f"{target / path.name} is a folder")
+                raise IsADirectoryError(f"{path.name} there is a folder")
         for path in sorted(half_done.iterdir()):
             path.replace(target / path.name)
     # safetensors and tokenizers tell of a full disk each in a class of their own.

@@ -1,6 +1,6 @@
 """YAML that users write, read with errors in one sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ class _OnceLoader(yaml.SafeLoader):
 
 # What pydantic calls a mistake → what a value must be; others are told in pydantic's words.
 _MUST_BE = {
-    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), "a whole number"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
     **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "a finite number"),
     **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
     **dict.fromkeys(
@@ -38,6 +38,7 @@ _MUST_BE = {
     ),
     **dict.fromkeys(("list_type", "tuple_type"), "a list, such as [one, other]"),
     "string_type": "a text",
+    "path_type": "a path",
     "literal_error": "{expected}",
     "enum": "{expected}",
     "greater_than_equal": "at least {ge}",
@@ -47,14 +48,21 @@ _MUST_BE = {
 }
 
 
-def problem_of(error: Mapping[str, Any]) -> str:
-    """Say in plain words what is wrong, by one of pydantic's error details; to follow the value's name."""
-    wanted = _MUST_BE.get(error["type"])
-    if wanted is None:
-        return ": " + str(error["msg"]).removeprefix("Value error, ")
-    bounds = error.get("ctx", {}).items()
-    plain = {name: f"{v:g}" if isinstance(v, float) else v for name, v in bounds}  # 1, not 1.0
-    return f" must be {wanted.format(**plain)}"
+def problem_of(errors: Sequence[Mapping[str, Any]]) -> str:
+    """Say in plain words what is wrong with a value; to follow its name.
+
+    Args:
+        errors: pydantic's details of one place: several where a value may be of several kinds.
+    """
+    wanted = []
+    for error in errors:
+        must = _MUST_BE.get(error["type"])
+        if must is None:
+            return ": " + str(error["msg"]).removeprefix("Value error, ")
+        bounds = error.get("ctx", {}).items()
+        plain = {name: f"{v:g}" if isinstance(v, float) else v for name, v in bounds}  # 1, not 1.0
+        wanted.append(must.format(**plain))
+    return f" must be {' or '.join(dict.fromkeys(wanted))}"
 
 
 def read_yaml(path: Path, what: str, error_class: type[MmserError]) -> Any:

@@ -5,6 +5,7 @@ Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 faile
 doing.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -23,6 +24,13 @@ from mmser.errors import MmserError
 
 # Typer's own errors (an unknown option, a missing argument); the class itself has no public name.
 _TyperError: type[Exception] = typer.BadParameter.__mro__[2]
+
+# What a system says of a path that a user gave, where nothing closer to it has said it.
+_PATH_ERRORS = {
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "make it accessible, or give another"),
+    **dict.fromkeys((errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP), "correct the path"),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room"),
+}
 
 app = typer.Typer(
     name="mmser",
@@ -103,10 +111,10 @@ def run(arguments: Sequence[str]) -> int:
             error = stdout_error(error)
         if isinstance(error, MmserError):
             return _fail(str(error), error.exit_code)
-        if isinstance(error, OSError) and error.strerror and error.filename is not None:
-            return _fail(
-                f"{str(error.filename)[:120]}: {error.strerror}; correct the path, or make it usable", 1
-            )
+        if isinstance(error, OSError) and error.errno in _PATH_ERRORS and error.filename is not None:
+            name, remedy = str(error.filename), _PATH_ERRORS[error.errno]
+            shown = name if len(name) <= 120 else f"{name[:40]}…{name[-70:]}"
+            return _fail(f"{shown}: {error.strerror}; {remedy}", 1)
         return _fail(
             f"{type(error).__name__}: {error} (a bug in mmser; run again with --debug and report it)", 1
         )

@@ -190,16 +190,19 @@ def by_speaker(examples: Sequence[Example], splits: Splits, corpus: str) -> list
         raise DataError(f"{corpus}: the row {nameless} has no speaker, so splits by speaker cannot be made")
     parts = assign_splits(splits, {str(name) for name in names}, corpus)
     named = named_splits(splits, corpus)
-    whole: dict[str, Split] = {}  # by dialogue
+    whole: dict[str, tuple[Split, str]] = {}  # by dialogue, and who is named in it
     for example, name in zip(examples, names, strict=True):
         split, dialogue = named.get(str(name)), example.dialogue_id
-        if split is not None and dialogue is not None and whole.setdefault(dialogue, split) != split:
+        if split is None or dialogue is None:
+            continue
+        other, first = whole.setdefault(dialogue, (split, str(name)))
+        if other != split:
             raise DataError(
-                f"{corpus}: the splits part {dialogue}, with speakers of {whole[dialogue]} and of {split}; "
-                "name both for one"
+                f"the dialogue {dialogue} holds {first}, who is named for {other}, and {name}, who is named "
+                f"for {split}; name one of them, or both for one split"
             )
     return [
-        replace(e, split=whole.get(e.dialogue_id or "", parts[str(name)]))
+        replace(e, split=whole[e.dialogue_id][0] if e.dialogue_id in whole else parts[str(name)])
         for e, name in zip(examples, names, strict=True)
     ]
 

@@ -140,12 +140,19 @@ def _require_no_more(folder: Path) -> None:
     Raises:
         DataError: for the first.
     """
-    beside = [*recordings_in(folder), *folder.glob("metadata.*")]
+    beside = recordings_in(folder)
     if beside:
+        more = f" (as {len(beside) - 1} more)" if len(beside) > 1 else ""
         raise DataError(
             f"{beside[0]} lies beside the folders of classes or splits and would not be read; move it into "
-            f"one of them, or take it out{f' (as {len(beside) - 1} more)' if len(beside) > 1 else ''}"
+            f"one of them, or take it out{more}"
         )
+    for suffix in ("csv", "tsv", "jsonl"):
+        if (folder / f"metadata.{suffix}").exists():
+            raise DataError(
+                f"{folder / f'metadata.{suffix}'} lies beside the folders of splits and would not be read; "
+                "put one with the clips of each split into its folder"
+            )
 
 
 def _renamed(row: Row) -> Row:

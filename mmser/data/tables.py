@@ -144,7 +144,7 @@ def require_whole(
 
 
 def require_rows(path: Path, there: int, expected: int, *, partial: bool) -> None:
-    """Refuse a table that was cut, unless the user says so.
+    """Refuse a table that was cut, unless the user says so, and one that was added to.
 
     Args:
         path: of the table.
@@ -153,8 +153,13 @@ def require_rows(path: Path, there: int, expected: int, *, partial: bool) -> Non
         partial: True = go on with what is there.
 
     Raises:
-        DataError: if rows are missing and `partial` is False.
+        DataError: if rows are missing and `partial` is False, or there are too many.
     """
+    if there > expected:
+        raise DataError(
+            f"{path} holds {there:,} rows, and the publisher's {expected:,}; fetch it again, or read it as a "
+            "manifest of your own"
+        )
     if there < expected and not partial:
         raise DataError(
             f"{path} holds {there:,} of {expected:,} rows; fetch it again, or give partial=True (partial: "

@@ -195,7 +195,7 @@ def _first_problem(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"the key {'.'.join(place)!r} is missing"
     value = "" if isinstance(first["input"], dict) else f" (found {reprlib.repr(first['input'])})"
-    return f"{'.'.join(place)!r}{problem_of(first)}{value}"
+    return f"{'.'.join(place)!r}{problem_of([first])}{value}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from mmser.training.log import track
 
 SPEEDS = (0.85, 0.92, 1.0, 1.08, 1.16)  # as good as other speakers: pitch, formants and tempo move
 MAX_SECONDS = 20.0
+MOST_PROCESSES = 16  # each loads torch; a container may show many more CPUs than it may use
 FEW = 150  # clips that are measured sooner than processes start
 
 
@@ -94,7 +95,7 @@ def cache_acoustics(
         path: of the cache.
         branch: what measures the clips; only its constants and its pretrained voice encoder are used.
         seed: of the telephone lines.
-        processes: that compute side by side; None = one for each CPU.
+        processes: that compute side by side; None = one for each CPU, up to `MOST_PROCESSES`.
     """
     constants = {n: t for n, t in branch.state_dict().items() if n.startswith(("acoustics.", "voice."))}
     files = [[str(e.audio), e.split, *_part(e)] for e in examples]
@@ -104,7 +105,7 @@ def cache_acoustics(
     if stored.get("key") != key:
         measuring = AudioBranch(MmserConfig(voice_size=branch.voice_size))
         measuring.load_state_dict(constants, strict=False)
-        found = _compute(examples, measuring, seed, processes or _num_cpus())
+        found = _compute(examples, measuring, seed, processes or min(_num_cpus(), MOST_PROCESSES))
         stored = {"key": key, "clips": found}
         save_atomically(stored, path)
     clips = []

@@ -147,8 +147,7 @@ def read_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainingConf
         return TrainingConfig.model_validate(values)
     except ValidationError as error:
         first = _first_of(error)
-        own = next((override for override in reversed(overrides) if _is_about(override, first["loc"])), path)
-        raise ConfigError(f"{own}: {_problem(first, TrainingConfig)}") from error
+        raise ConfigError(f"{_source(path, overrides, first['loc'])}: {_problem(error, first)}") from error
 
 
 def _read_yaml(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
@@ -188,24 +187,36 @@ def _first_of(error: ValidationError) -> Any:
     return min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
 
 
-def _is_about(override: str, place: Sequence[int | str]) -> bool:
-    """Tell whether an override gave the value at a place, or a part of it or what it is a part of."""
-    keys, steps = override.partition("=")[0].split("."), [str(step) for step in place]
-    return all(key == step for key, step in zip(keys, steps, strict=False))
+def _source(path: str | Path, overrides: Sequence[str], place: Sequence[int | str]) -> str:
+    """Name what gave the value at a place: the file, an override, or both."""
+    steps = [str(step) for step in place]
+    for override in reversed(overrides):
+        keys = override.partition("=")[0].split(".")
+        if keys == steps[: len(keys)]:
+            return override
+        if steps == keys[: len(steps)]:
+            return f"{path} with {override}"
+    return str(path)
 
 
-def _problem(first: Mapping[str, Any], model: type[BaseModel]) -> str:
-    place = [str(step) for step in first["loc"]]
-    shown = ".".join(place)
+def _problem(error: ValidationError, first: Mapping[str, Any]) -> str:
+    shown = _shown(first["loc"])
     if first["type"] == "extra_forbidden":
-        known = _known_keys(model, first["loc"][:-1])
-        return (
-            f"unknown key {shown!r}{nearest(place[-1], tuple(known))}; the keys there are {', '.join(known)}"
-        )
+        known, last = _known_keys(TrainingConfig, first["loc"][:-1]), str(first["loc"][-1])
+        return f"unknown key {shown!r}{nearest(last, tuple(known))}; the keys there are {', '.join(known)}"
     if first["type"] == "missing":
         return f"the key {shown!r} is missing"
     value = "" if isinstance(first["input"], dict) else f" (found {reprlib.repr(first['input'])})"
-    return f"{shown!r}{problem_of(first)}{value}"
+    # A value of one of several kinds fails as each of them.
+    same = [e for e in error.errors(include_url=False) if _shown(e["loc"]) == shown]
+    return f"{shown!r}{problem_of(same)}{value}"
+
+
+def _shown(place: Sequence[int | str]) -> str:
+    """Return a place as a user writes it, without the names that pydantic gives the kinds of a value."""
+    kinds = ("[key]", "int", "str", "float", "bool")
+    steps = [str(step) for step in place if step not in kinds and not str(step).startswith("literal[")]
+    return ".".join(steps)
 
 
 def _known_keys(model: type[BaseModel], place: Sequence[int | str]) -> list[str]:

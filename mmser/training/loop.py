@@ -162,10 +162,10 @@ class Fit:
         self.path = folder / f"{stage.name}.checkpoint.pt"
         self.best_path = folder / f"{stage.name}.best.pt"
         self.digest = digest([config.model_dump(), seed, about])
-        kwargs = DistributedDataParallelKwargs(find_unused_parameters=True)
-        # A machine with a GPU may be told to train on its CPU, where bfloat16 is slower and not the same.
-        precision = "bf16" if PartialState().device.type == "cuda" else "no"
-        self.accelerator = Accelerator(not cpu, mixed_precision=precision, kwargs_handlers=[kwargs])
+        ddp = [DistributedDataParallelKwargs(find_unused_parameters=True)]
+        # For a GPU's tensors alone, and one for all stages of a process; bfloat16 is slower on a CPU.
+        mixed = "bf16" if PartialState().device.type == "cuda" else "no"
+        self.accelerator = Accelerator(device_placement=not cpu, mixed_precision=mixed, kwargs_handlers=ddp)
         self.world = self.accelerator.num_processes
         self.device = torch.device("cpu") if cpu else self.accelerator.device
         if config.batch_size < self.world:

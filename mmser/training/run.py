@@ -109,10 +109,11 @@ def train(
 def _start_processes(config: TrainingConfig, quiet: bool) -> PartialState:
     for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):
         value = os.environ.get(name)
-        if value is not None and not value.isdecimal():
+        # -1 is what some launchers set for "alone".
+        if value and not (value.isdecimal() or (name == "LOCAL_RANK" and value == "-1")):
             raise UsageError(
-                f"the environment variable {name} is {value!r}, which torchrun sets to a whole number; unset "
-                "it, or start the command by torchrun or accelerate launch"
+                f"the environment variable {name} is {value!r}, where torchrun sets a whole number from 0; "
+                "unset it, or start the command by torchrun or accelerate launch"
             )
     # Several processes all train on one kind of device, and some stages are on the CPU alone.
     cpu = not torch.cuda.is_available() or (_is_staged(config) and "RANK" in os.environ)

@@ -79,11 +79,14 @@ def _require_vocabulary(source: str, tokens: int, size: int) -> None:
     """Refuse a tokenizer that does not belong to its encoder, or lost a part of its vocabulary.
 
     Raises:
-        ValueError: if so.
+        UsageError: if so.
     """
-    # Encoders are often made for a few tokens more, so that the number is a round one.
-    if not min(0.98 * size, size - 64) <= tokens <= size:
-        raise ValueError(f"the tokenizer of {source} knows {tokens} tokens, and its encoder {size}")
+    # Encoders are often made for some tokens more, so that the number is a round one.
+    if not min(0.9 * size, size - 64) <= tokens <= size:
+        raise UsageError(
+            f"the tokenizer of model.text_encoder {source} knows {tokens} tokens, and its encoder {size}; "
+            "take the tokenizer that was published with it"
+        )
 
 
 def _check_options(config: PreTrainedConfig, options: dict[str, Any]) -> None:

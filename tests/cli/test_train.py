@@ -247,6 +247,7 @@ def test_real_clips_and_dialogues_train_together(mmser: Run, data_dir: Path, mad
 def test_variables_of_a_launcher_that_are_no_numbers_are_named(
     mmser: Run, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setenv("LOCAL_RANK", "-1")  # as some launchers say "alone"
     monkeypatch.setenv("RANK", "abc")
     ran = mmser("train", config, "--work", tmp_path / "work")
     assert ran.code == 2 and "the environment variable RANK is 'abc'" in ran.error

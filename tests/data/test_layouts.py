@@ -153,6 +153,11 @@ def test_a_table_of_meld_that_was_cut_is_refused_unless_told_otherwise(tmp_path:
     with pytest.raises(DataError, match=r"train_sent_emo\.csv holds 7 of 9,989 rows; fetch it again"):
         read_meld(tmp_path)
     assert len(read_meld(tmp_path, partial=True)) == 21
+    path = tmp_path / "dev_sent_emo.csv"
+    head, *rows = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([head, *rows * 200]))
+    with pytest.raises(DataError, match=r"dev_sent_emo\.csv holds 1,400 rows, and the publisher's 1,109"):
+        read_meld(tmp_path, partial=True)
 
 
 # --- CMU-MOSEI, MSP-Podcast, EMOVO -----------------------------------------------------------------------

@@ -105,7 +105,7 @@ def test_a_call_goes_whole_to_the_split_of_who_is_named_in_it(root: Path):
         corpus="manifest", path="mine/m.csv", splits={"test": ["anna"], "validation": ["lee"]}
     )
     with pytest.raises(
-        DataError, match="the splits part manifest/1, with speakers of test and of validation"
+        DataError, match="manifest/1 holds anna, who is named for test, and lee, who is named for val"
     ):
         load_corpora([entry], root)
 

@@ -159,6 +159,12 @@ def test_folders_that_are_no_classes_are_refused(tmp_path: Path):
     (tmp_path / "happy").rmdir()
     with pytest.raises(DataError, match=r"2\.wav lies beside the folders of classes or splits"):
         read_audio_folder(tmp_path)
+    (tmp_path / "train" / "2.wav").unlink()
+    (tmp_path / "metadata.csv.bak").touch()
+    assert len(read_audio_folder(tmp_path)) == 1
+    write(tmp_path / "metadata.csv", "file_name,label\n")
+    with pytest.raises(DataError, match=r"metadata\.csv lies beside the folders of splits"):
+        read_audio_folder(tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"neither metadata\.csv nor folders"):
         read_audio_folder(tmp_path / "empty")

@@ -72,6 +72,9 @@ def test_overrides_are_yaml_under_dotted_keys(tmp_path: Path):
         ("seed=-1", "'seed' must be at least 0"),
         ("seed=99999999999999999999", "'seed' must be less than"),
         ("joint.steps=null", "'joint': give either steps or epochs"),
+        ("model.freeze.text=some", "'model.freeze.text' must be 'all' or a whole number (found 'some')"),
+        ("model.freeze={image: 1}", "'model.freeze.image' must be 'text' or 'audio'"),
+        ("model.voice_encoder=3", "'model.voice_encoder' must be a path"),
         ("joint=4", "'joint' must be a mapping"),
         ("data=ravdess", "'data' must be a list"),
         ("model.start_from=default", "start_from brings its own encoders; leave out text_encoder"),
@@ -85,6 +88,14 @@ def test_overrides_are_yaml_under_dotted_keys(tmp_path: Path):
 )
 def test_a_mistake_is_named_with_what_is_allowed(override: str, said: str, tmp_path: Path):
     assert said in problem(write(tmp_path, **GOOD), override)
+
+
+def test_what_a_file_gets_wrong_is_not_blamed_on_an_override(tmp_path: Path):
+    path = write(tmp_path, **GOOD | {"joint": {"batch_size": 4}})
+    said = problem(path, "joint.batch_size=8", "seed=1")
+    assert f"{path} with joint.batch_size=8: 'joint': give either steps or epochs" in said
+    assert f"{path}: 'joint'" in problem(path, "seed=1")
+    assert "joint={}: 'joint': give either" in problem(write(tmp_path, **GOOD), "joint={}")
 
 
 def test_an_override_of_the_length_replaces_the_other_way_to_give_it(tmp_path: Path):

@@ -146,9 +146,15 @@ def _answers(branch: AudioBranch, batches: Sequence[CallBatch]) -> dict[str, Any
     return {"truth": truth, "guess": guess, "speaker": speaker}
 
 
-def summarise(folds: Sequence[Mapping[str, Any]], row: str) -> dict[str, Any]:
-    """Return mean UAR over folds, and a t-interval over speakers, of one row of some folds' scores."""
-    values = [metrics.uar(f[row]["truth"], f[row]["guess"]) for f in folds]
+def mean_uar(folds: Sequence[Mapping[str, Any]], row: str) -> float:
+    """Return the mean UAR in percent over folds of one row of their scores."""
+    scores = [fold["scores"][row] for fold in folds]
+    return float(np.mean([metrics.uar(score["truth"], score["guess"]) for score in scores]))
+
+
+def summarise(results: Sequence[Mapping[str, Any]], row: str) -> dict[str, Any]:
+    """Return mean UAR over folds, and an interval over speakers, of one row of some folds' scores."""
+    folds = [result["scores"] for result in results]
     truth = [t for f in folds for t in f[row]["truth"]]
     guess = [g for f in folds for g in f[row]["guess"]]
     speakers = [s for f in folds for s in f[row]["speaker"]]
@@ -160,7 +166,7 @@ def summarise(folds: Sequence[Mapping[str, Any]], row: str) -> dict[str, Any]:
         )
     else:
         low, high = interval(metrics.uar, truth, guess, speakers)
-    return {"uar": float(np.mean(values)), "folds": values, "interval": [low, high], "n": len(truth)}
+    return {"uar": mean_uar(results, row), "interval": [low, high], "n": len(truth)}
 
 
 def of_corpus(examples: Sequence[Example], corpus: str) -> list[Example]:

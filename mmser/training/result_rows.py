@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mmser.training.protocols import summarise
+from mmser.training.protocols import mean_uar, summarise
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,7 @@ def _protocol_rows(protocols: Mapping[str, Any]) -> list[Row]:
     ):
         folds = list(protocols.get(corpus, {}).values())
         if folds:
-            found = summarise([fold["scores"] for fold in folds], row)
-            phone = summarise([fold["scores"] for fold in folds], "telephone")["uar"]
+            found = summarise(folds, row)
             groups = len({s for fold in folds for s in fold["scores"][row]["speaker"]})
             rows.append(
                 Row(
@@ -69,7 +68,7 @@ def _protocol_rows(protocols: Mapping[str, Any]) -> list[Row]:
                     f"{measure} (n {found['n']})",
                     f"{found['uar']:.1f}",
                     _interval(found["interval"], "t" if groups < 20 else ""),
-                    f"telephone {phone:.1f}" if row == "no_reference" else "",
+                    f"telephone {mean_uar(folds, 'telephone'):.1f}" if row == "no_reference" else "",
                     f"{bar} / {aim}",
                     found["uar"] >= bar,
                 )

@@ -30,7 +30,7 @@ from mmser.training.measure_fusion import (
 )
 from mmser.training.measurement import evaluate
 from mmser.training.pairs import PairMix, PairSampler, comment_rows, merge
-from mmser.training.protocols import summarise
+from mmser.training.protocols import mean_uar, summarise
 from mmser.training.result_rows import Row, result_rows
 
 WORDS = "i am so very angry happy sad late parcel the thank you no yes where is it my fine refund".split()  # noqa: SIM905
@@ -225,11 +225,15 @@ def test_a_sure_and_right_model_is_calibrated_and_under_the_prior():
 
 def test_folds_are_averaged_and_few_speakers_get_a_t_interval():
     folds = [
-        {"no": {"truth": [0, 1, 0, 1], "guess": [0, 1, 0, right], "speaker": ["a", "a", "b", "b"]}}
+        {
+            "scores": {
+                "no": {"truth": [0, 1, 0, 1], "guess": [0, 1, 0, right], "speaker": ["a", "a", "b", "b"]}
+            }
+        }
         for right in (1, 0)
     ]
     found = summarise(folds, "no")
-    assert found["folds"] == [100.0, 75.0] and found["uar"] == 87.5
+    assert [mean_uar([fold], "no") for fold in folds] == [100.0, 75.0] and found["uar"] == 87.5
     assert found["interval"][0] < 87.5 < found["interval"][1]
 
 

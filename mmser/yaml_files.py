@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from mmser.errors import MmserError
 
@@ -46,6 +47,11 @@ _MUST_BE = {
     "less_than_equal": "at most {le}",
     "less_than": "less than {lt}",
 }
+
+
+def first_of(error: ValidationError) -> Any:
+    """Return the details to tell first: a misspelt key explains the one that is missing."""
+    return min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
 
 
 def problem_of(errors: Sequence[Mapping[str, Any]]) -> str:

@@ -213,7 +213,7 @@ class Row:
         except ValueError:
             raise self.error(f"{column} is {value!r}, which is not a number") from None
         if not (math.isfinite(number) and low <= number <= high):
-            bounds = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of at least {low:g}"
+            bounds = f"from {low:g} to {high:.10g}" if math.isfinite(high) else f"of at least {low:g}"
             allowed = "a finite number" if math.isinf(low) else f"a number {bounds}"
             raise self.error(f"{column} is {value}; give {allowed}")
         return number

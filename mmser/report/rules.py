@@ -28,7 +28,7 @@ from mmser.report.pieces import Piece, cut_pieces, mean_probabilities, of_role, 
 from mmser.report.rule_text import SCOPES, nearest, parse_rule_line
 from mmser.report.timing import to_ms
 from mmser.types import CallReport, Interruption, RuleMatch, TurnReport, Window
-from mmser.yaml_files import problem_of, read_yaml
+from mmser.yaml_files import first_of, problem_of, read_yaml
 
 MAX_PATTERN: Final = 200  # characters
 REGEX_SECONDS: Final = 0.5  # per turn; a pattern that backtracks longer is an error, not a hang
@@ -185,8 +185,7 @@ def _read_rule(item: Any, where: str, labels: tuple[str, ...]) -> Rule:
 
 
 def _first_problem(error: ValidationError) -> str:
-    # A misspelt key first: it explains the one that is missing.
-    first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
+    first = first_of(error)
     place = [str(step) for step in first["loc"]]
     if first["type"] == "extra_forbidden":
         model = Conditions if place[0] == "when" else Rule

@@ -32,6 +32,7 @@ def write_card(folder: Path, results: Mapping[str, Any], config: TrainingConfig)
         license=config.license,
         seed=config.seed,
         other_seeds=" and ".join(results.get("seeds", {})) or "(none yet)",
+        seeds=notes["seeds"].strip(),
         sha256=results["weights_sha256"],
         speakers=", ".join(audio["speakers"]),
         rows=results_table(rows),

@@ -17,7 +17,7 @@ from mmser.training.fusion_stage import FusionConfig
 from mmser.training.joint_stage import JointConfig
 from mmser.training.loop import LoopConfig
 from mmser.training.text_stage import TextConfig
-from mmser.yaml_files import NO_VALUE, problem_of, read_yaml
+from mmser.yaml_files import NO_VALUE, first_of, problem_of, read_yaml
 
 # What `from_encoders` sets itself, or training writes, is no option.
 _SET_ELSEWHERE = (
@@ -146,7 +146,7 @@ def read_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainingConf
     try:
         return TrainingConfig.model_validate(values)
     except ValidationError as error:
-        first = _first_of(error)
+        first = first_of(error)
         raise ConfigError(f"{_source(path, overrides, first['loc'])}: {_problem(error, first)}") from error
 
 
@@ -180,11 +180,6 @@ def _put(values: dict[str, Any], keys: Sequence[str], value: Any) -> None:
         values[key] = inner if isinstance(inner, dict) else {}
         values = values[key]
     values[keys[-1]] = value
-
-
-def _first_of(error: ValidationError) -> Any:
-    # A misspelt key first: it explains the one that is missing.
-    return min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
 
 
 def _source(path: str | Path, overrides: Sequence[str], place: Sequence[int | str]) -> str:

@@ -222,8 +222,9 @@ def save_model(model: MmserModel, processor: MmserProcessor, target: Path) -> No
         (half_done / "model.safetensors").chmod(0o644)
         target.mkdir(parents=True, exist_ok=True)
         for path in half_done.iterdir():
-            if (target / path.name).is_dir():  # or what was replaced before it would be another model's
-                raise IsADirectoryError(f"{path.name} there is a folder")
+            # Or what was replaced before it would be another model's.
+            if (target / path.name).is_dir():
+                raise IsADirectoryError(f"{path.name} there is a folder: take it away")
         for path in sorted(half_done.iterdir()):
             path.replace(target / path.name)
     # safetensors and tokenizers tell of a full disk each in a class of their own.

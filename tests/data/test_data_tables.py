@@ -102,7 +102,7 @@ def test_whole_numbers_are_as_large_as_a_dataset_keeps_them(tmp_path: Path):
     (tmp_path / "t.csv").write_text(f"a\n{2**31 - 1}\n{2**31}\n")
     rows = list(read_rows(tmp_path / "t.csv", ("a",)))
     assert rows[0].whole("a") == 2**31 - 1
-    with pytest.raises(DataError, match="line 3: a is 2147483648; give a number from 0 to 2"):
+    with pytest.raises(DataError, match="line 3: a is 2147483648; give a number from 0 to 2147483647"):
         rows[1].whole("a")
 
 

@@ -73,7 +73,8 @@ def test_a_model_whose_place_is_taken_leaves_what_lies_there(tmp_path: Path):
     (target / "tokenizer.json").mkdir()
     before = {path.name: path.stat().st_mtime_ns for path in target.iterdir()}
     with pytest.raises(
-        MmserError, match=r"could not be written to .*saved \(tokenizer\.json there is a folder\)"
+        MmserError,
+        match=r"could not be written to .*saved \(tokenizer\.json there is a folder: take it away\)",
     ):
         save_model(model, processor, target)
     assert {path.name: path.stat().st_mtime_ns for path in target.iterdir()} == before

@@ -1,0 +1,1 @@
+"""From sound to words: recognisers of the Whisper family, and what keeps their answers honest."""

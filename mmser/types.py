@@ -90,6 +90,7 @@ class Word(Record):
     start: Seconds | None = None
     end: Seconds | None = None
     confidence: float | None = None  # [0, 1]; None = not stated (a human transcript counts as 1)
+    estimated: bool = False  # its times are laid between its neighbours', not heard
 
 
 @dataclass(frozen=True, kw_only=True)

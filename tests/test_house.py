@@ -22,6 +22,7 @@ ORDER = (
     ("audio", "transcripts"),
     ("speech",),
     ("segmentation", "utterances", "channels", "changes"),
+    ("transcription", "redaction"),
     ("report",),
     ("calls", "aggregation"),
     ("model",),

@@ -62,7 +62,7 @@ def rounded_turn(turn: Turn) -> Turn:
 def _word(word: Word) -> Word:
     confidence = None if word.confidence is None else probability(word.confidence)
     start, end = optional_seconds(word.start), optional_seconds(word.end)
-    return Word(text=word.text, start=start, end=end, confidence=confidence)
+    return dataclasses.replace(word, start=start, end=end, confidence=confidence)
 
 
 def rounded_prediction(prediction: Prediction) -> Prediction:

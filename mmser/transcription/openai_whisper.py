@@ -9,12 +9,15 @@ import numpy as np
 
 from mmser.audio.files import Waveform
 from mmser.errors import ModelError
+from mmser.transcription.digest import file_digest
 from mmser.transcription.segments import Recognised, Segment
 from mmser.types import Word
 
 
 class OpenAIWhisper:
     """Whisper as its authors publish it (Radford et al. 2022); one chunk after another.
+
+    It has no batches that tell the times of words.
 
     Args:
         name: as it was asked for.
@@ -28,8 +31,7 @@ class OpenAIWhisper:
     def __init__(self, name: str, path: Path, device: str = "cpu") -> None:
         import whisper
 
-        self.name = name
-        self.version = f"openai-whisper {metadata.version('openai-whisper')}"
+        self.name, self.batch_size = name, 1
         try:
             self.model = whisper.load_model(str(path), device=device)
         except Exception as error:  # torch raises its own kinds for what is no checkpoint
@@ -37,13 +39,21 @@ class OpenAIWhisper:
             raise ModelError(
                 f"{path} holds no weights of openai-whisper ({reason}); give a .pt file that it can load"
             ) from error
+        self.version = f"openai-whisper {metadata.version('openai-whisper')} {file_digest(path)}"
+
+    def knows(self, language: str) -> bool:
+        """Tell whether the weights know a language."""
+        from whisper.tokenizer import LANGUAGES
+
+        codes = list(LANGUAGES)[: self.model.num_languages]
+        return language == "en" or (self.model.is_multilingual and language in codes)
 
     def languages(self, waveforms: Sequence[Waveform]) -> list[dict[str, float]]:
         """Return the probability of each language in each chunk."""
         import whisper
 
         if not self.model.is_multilingual:
-            return [{"en": 1.0} for _ in waveforms]
+            return [{} for _ in waveforms]
         found = []
         for waveform in waveforms:
             mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(waveform), self.model.dims.n_mels)

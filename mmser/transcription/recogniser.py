@@ -17,10 +17,17 @@ class Recogniser(Protocol):
     """Hears chunks of up to 30 s and writes down what is said."""
 
     name: str  # as it was asked for, such as "whisper:small"
-    version: str  # of the engine's package, and what its weights are known by
+    version: str  # the engine's package and its version, and the first 12 digits of its weights' sha256
+    batch_size: int  # chunks that it takes at once; 1 where the engine hears one after another
 
     def languages(self, waveforms: Sequence[Waveform]) -> list[dict[str, float]]:
-        """Return the probability of each language in each chunk, by ISO 639-1 code."""
+        """Return the probability of each language in each chunk (float32, 16 kHz), by ISO 639-1 code.
+
+        The mappings are empty where the weights know one language alone: then none can be told.
+        """
+
+    def knows(self, language: str) -> bool:
+        """Tell whether the weights know a language, by ISO 639-1 code."""
 
     def recognise(self, waveforms: Sequence[Waveform], language: str | None) -> list[Recognised]:
         """Return what is said in each chunk (float32, 16 kHz); times are from the chunk's start.

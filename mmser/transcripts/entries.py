@@ -71,7 +71,7 @@ def join_words(words: Iterable[Word]) -> str:
 
 def attach_punctuation(word: Word, mark: str) -> Word:
     """Return `word` with a punctuation mark that the file lists apart from it."""
-    return Word(text=word.text + mark.strip(), start=word.start, end=word.end, confidence=word.confidence)
+    return dataclasses.replace(word, text=word.text + mark.strip())
 
 
 def entries_from_tokens(tokens: Iterable[Token], where: str) -> list[Entry]:

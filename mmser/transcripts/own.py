@@ -13,7 +13,7 @@ SCHEMA: Final = "mmser.transcript/1"
 
 _NUMBER, _TEXT = (int, float), (str,)
 _WORD: Final[dict[str, tuple[type, ...]]] = {
-    "text": _TEXT, "start": _NUMBER, "end": _NUMBER, "confidence": _NUMBER
+    "text": _TEXT, "start": _NUMBER, "end": _NUMBER, "confidence": _NUMBER, "estimated": (bool,)
 }  # fmt: skip
 _TURN: Final[dict[str, tuple[type, ...]]] = {
     "id": _TEXT, "start": _NUMBER, "end": _NUMBER, "channel": (int,), "speaker": _TEXT, "role": _TEXT,
@@ -96,7 +96,8 @@ def _check_fields(
     for key, value in item.items():
         if key not in allowed:
             raise TranscriptError(f"{where}: {shown(key)} is no field; fields are {', '.join(allowed)}")
-        if value is not None and (not isinstance(value, allowed[key]) or isinstance(value, bool)):
+        fits = isinstance(value, allowed[key]) and isinstance(value, bool) == (allowed[key] == (bool,))
+        if value is not None and not fits:
             raise TranscriptError(f"{where}: {key!r} should not be {kind(value)}: {shown(value)}")
 
 

@@ -95,7 +95,8 @@ def write_hugging_face(folder: Path, *phrases: tuple[float, str, float]) -> Path
     config = WhisperConfig(
         vocab_size=len(ids), d_model=SIZE, encoder_ffn_dim=64, decoder_ffn_dim=64, **sizes,
         decoder_start_token_id=ids["<|startoftranscript|>"], eos_token_id=ids["<|endoftext|>"],
-        bos_token_id=ids["<|endoftext|>"], pad_token_id=ids["<|endoftext|>"], suppress_tokens=None, begin_suppress_tokens=None,
+        bos_token_id=ids["<|endoftext|>"], pad_token_id=ids["<|endoftext|>"], suppress_tokens=None,
+        begin_suppress_tokens=None,
     )  # fmt: skip
     torch.manual_seed(0)
     model = WhisperForConditionalGeneration(config)

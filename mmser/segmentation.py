@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import bisect
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
 
 import numpy as np
 
 from mmser.labels import Role
 from mmser.speech import Speech, merge_speech
+from mmser.talks import MAX_PAUSE, find_talks, shortened, touching
 from mmser.types import Transcript, Turn
-
-MAX_PAUSE: Final = 1.0  # s of silence within one turn
-MIN_FLOOR: Final = 1.0  # s; what another says for less within a pause ("mhm") does not end the turn
-MIN_OVERLAP: Final = 0.1  # s of speech at once that earns the flag; the detector pads by 0.03 s a side
 
 
 def turns_from_speech(
@@ -26,57 +21,34 @@ def turns_from_speech(
     """Return turns without words: each channel's speech, joined over short pauses.
 
     A turn ends at a pause longer than `max_pause` seconds, or where another channel takes the floor
-    within the pause. Turns during which another channel speaks bear the flag "overlap".
+    within the pause; what is longer than `MAX_TURN` is cut at its widest pauses. Turns during which another
+    channel speaks bear the flag "overlap", and a short "mhm" while another has the floor "backchannel".
 
     Args:
         speech: channel → stretches.
         roles: channel → role; a channel that is not named is "unknown".
         max_pause: seconds.
     """
-    turns = []
-    for channel, stretches in speech.items():
-        others = merge_speech(s for other, found in speech.items() if other != channel for s in found)
-        for parts in _join(stretches, others, max_pause):
-            overlaps = any(
-                min(end, other[1]) - max(start, other[0]) >= MIN_OVERLAP
-                for start, end in parts
-                for other in _touching(others, start, end)
-            )
-            turns.append(
-                Turn(
-                    id="",
-                    start=parts[0][0],
-                    end=parts[-1][1],
-                    channel=channel,
-                    speaker=f"ch_{channel}",
-                    role=roles.get(channel, "unknown"),
-                    flags=("overlap",) if overlaps else (),
-                )
-            )
-    turns.sort(key=lambda turn: (turn.start, turn.channel))
-    return tuple(replace(turn, id=f"t{number}") for number, turn in enumerate(turns, 1))
+    turns = [
+        Turn(
+            id="",
+            start=parts[0][0],
+            end=parts[-1][1],
+            channel=talk.line,
+            speaker=f"ch_{talk.line}",
+            role=roles.get(talk.line, "unknown"),
+            flags=talk.flags(parts[0][0], parts[-1][1]),
+        )
+        for talk in find_talks(speech, max_pause=max_pause)
+        for parts in shortened(talk.parts)
+    ]
+    return numbered_turns(turns)
 
 
-def _join(stretches: Speech, others: Speech, max_pause: float) -> list[list[tuple[float, float]]]:
-    """Group one channel's stretches into turns."""
-    turns: list[list[tuple[float, float]]] = []
-    for stretch in stretches:
-        if turns:
-            pause = (turns[-1][-1][1], stretch[0])
-            taken = any(end - start >= MIN_FLOOR for start, end in _touching(others, *pause))
-            if pause[1] - pause[0] <= max_pause and not taken:
-                turns[-1].append(stretch)
-                continue
-        turns.append([stretch])
-    return turns
-
-
-def _touching(stretches: Speech, start: float, end: float) -> Iterator[tuple[float, float]]:
-    """Yield those of ordered, separate stretches that share time with [start, end] seconds."""
-    i = bisect.bisect_right(stretches, start, key=lambda stretch: stretch[1])
-    while i < len(stretches) and stretches[i][0] < end:
-        yield stretches[i]
-        i += 1
+def numbered_turns(turns: Iterable[Turn]) -> tuple[Turn, ...]:
+    """Return turns in order of start, with the ids t1, t2 and so on."""
+    ordered = sorted(turns, key=lambda turn: (turn.start or 0.0, turn.channel or 0, turn.end or 0.0))
+    return tuple(replace(turn, id=f"t{number}") for number, turn in enumerate(ordered, 1))
 
 
 # --- words without times -------------------------------------------------------------------------
@@ -149,7 +121,7 @@ def _lay(
     times = [(low, high)] * len(turns)
     for channel, indices in members.items():
         own = everyone if channel is None else by_channel[channel]
-        heard = own if any(_touching(own, low, high)) else everyone
+        heard = own if any(touching(own, low, high)) else everyone
         for i, span in zip(indices, _spread([turns[i] for i in indices], heard, low, high), strict=True):
             times[i] = span
     for first, last, start, end in _disordered(times):

@@ -21,6 +21,7 @@ ORDER = (
     ("types", "progress", "language", "yaml_files"),
     ("audio", "transcripts"),
     ("speech",),
+    ("talks",),
     ("segmentation", "utterances", "channels", "changes"),
     ("transcription", "redaction"),
     ("report",),

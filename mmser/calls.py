@@ -13,8 +13,11 @@ from mmser.errors import AudioError, TranscriptError, UsageError
 from mmser.labels import Role
 from mmser.language import detect_language
 from mmser.progress import ProgressCallback, ignore_progress
+from mmser.redaction import Pattern, redact_transcript
 from mmser.segmentation import place_turns, turns_from_speech
 from mmser.speech import ChannelSpeech, find_all_speech
+from mmser.transcription.call import Asr, transcribe_call
+from mmser.transcription.word_times import with_times
 from mmser.transcripts import (
     assign_roles,
     check_against,
@@ -24,7 +27,7 @@ from mmser.transcripts import (
     with_plain_text,
 )
 from mmser.transcripts.fields import language_code
-from mmser.types import Seconds, Transcript, TranscriptInfo, Turn
+from mmser.types import Recognition, Redaction, Seconds, Transcript, TranscriptInfo, Turn
 from mmser.utterances import word_spans
 
 LANGUAGE_SAMPLE = 5_000  # characters that are enough to tell a language
@@ -42,6 +45,8 @@ class Call:
     channels: dict[int, Role]
     words_read: bool  # False where the text encoder does not know the language
     warnings: tuple[str, ...]
+    recognition: Recognition | None = None
+    redaction: Redaction | None = None
 
 
 def prepare_call(
@@ -52,17 +57,21 @@ def prepare_call(
     speaker_roles: Mapping[str, Role] | None = None,
     language: str | None = None,
     languages_read: Sequence[str] = ("en",),
+    asr: Asr | None = None,
+    patterns: Sequence[Pattern] | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> Call:
     """Bring a recording and a transcript together; either may be missing, not both.
 
     Args:
         source: the opened recording.
-        transcript: its words; without them, turns are found by listening.
+        transcript: its words; without them, they are recognised, or turns are found by listening.
         channel_roles: one role for each channel, in order.
         speaker_roles: speaker in the transcript → role.
         language: of the words, where the user states it, in any form that `stated_language` takes.
         languages_read: codes that the text encoder knows.
+        asr: how words are recognised where there is no transcript; None = they are not.
+        patterns: the user's own, beside the personal data that are redacted; None = nothing is redacted.
         progress: called with what is under way.
 
     Raises:
@@ -72,29 +81,36 @@ def prepare_call(
     """
     language = stated_language(language)
     check_channel_roles(channel_roles, None if source is None else source.num_channels)
-    twins = None if source is None else find_twin_channels(source)
-    if transcript is None:
+    if transcript is None and asr is None:
         assert source is not None
-        _require_distinct(twins)
         return _by_ear(source, channel_roles, speaker_roles, progress)
-    read, path, digest = _read(transcript, language)
-    warnings = list(read.warnings)
-    read = assign_roles(read, roles=speaker_roles or {})
-    if source is None:
-        turns = _roles_without_sound(read.turns, channel_roles)
+    if transcript is None:
+        assert source is not None and asr is not None
+        read = transcribe_call(
+            source,
+            asr,
+            channel_roles=channel_roles,
+            speaker_roles=speaker_roles,
+            language=language,
+            progress=progress,
+        )
+        turns, path, digest, warnings = read.turns, None, None, list(read.warnings)
     else:
-        turns, read, found = _lay_over(read, source, channel_roles, twins, progress)
-        warnings += found
-    spoken = language or read.language or guess_language(turn.text for turn in turns)
-    unread = spoken is not None and spoken not in languages_read and any(turn.text for turn in turns)
-    if unread:
-        warnings.append(
-            f"the words are in the language {spoken!r}, which this model does not read (it reads "
-            f"{', '.join(languages_read)}): they count as missing; if that is wrong, state it with --language"
-        )
-        turns = tuple(
-            dataclasses.replace(turn, flags=(*turn.flags, UNREAD)) if turn.text else turn for turn in turns
-        )
+        read, path, digest = _read(transcript, language)
+        warnings = list(read.warnings)
+        read = assign_roles(read, roles=speaker_roles or {})
+        if source is None:
+            turns = _roles_without_sound(read.turns, channel_roles)
+        else:
+            twins = find_twin_channels(source)
+            turns, read, found = _lay_over(read, source, channel_roles, twins, progress)
+            warnings += found
+        turns = tuple(map(_with_word_times, turns))
+    read = dataclasses.replace(read, turns=turns)
+    if patterns is not None:
+        read = redact_transcript(read, patterns)
+    spoken = language or read.language or guess_language(turn.text for turn in read.turns)
+    turns, unread, told = _flag_unread(read.turns, spoken, languages_read)
     return Call(
         turns=turns,
         transcript=TranscriptInfo(
@@ -102,8 +118,33 @@ def prepare_call(
         ),
         channels=_channel_table(turns, channel_roles, source),
         words_read=not unread,
-        warnings=tuple(warnings),
+        warnings=(*warnings, *told),
+        recognition=read.recognition,
+        redaction=read.redaction,
     )
+
+
+def _with_word_times(turn: Turn) -> Turn:
+    """Lay words without times, such as numbers, between those that have them."""
+    if turn.start is None or turn.end is None or all(word.start is None for word in turn.words):
+        return turn
+    return dataclasses.replace(turn, words=with_times(turn.words, turn.start, turn.end))
+
+
+def _flag_unread(
+    turns: tuple[Turn, ...], spoken: str | None, languages_read: Sequence[str]
+) -> tuple[tuple[Turn, ...], bool, list[str]]:
+    """Mark words that the text encoder cannot read; tell whether there are such, and say so."""
+    if spoken is None or spoken in languages_read or not any(turn.text for turn in turns):
+        return turns, False, []
+    warning = (
+        f"the words are in the language {spoken!r}, which this model does not read (it reads "
+        f"{', '.join(languages_read)}): they count as missing; if that is wrong, state it with --language"
+    )
+    flagged = tuple(
+        dataclasses.replace(turn, flags=(*turn.flags, UNREAD)) if turn.text else turn for turn in turns
+    )
+    return flagged, True, [warning]
 
 
 def _lay_over(
@@ -257,6 +298,7 @@ def _by_ear(
     progress: ProgressCallback,
 ) -> Call:
     """Find turns without words: each channel's speech."""
+    _require_distinct(find_twin_channels(source))
     speech = find_all_speech(source, progress=lambda share: progress("listening", share, 1.0))
     turns = turns_from_speech(speech.stretches, dict(enumerate(channel_roles or ())))
     warnings = _leaks(speech) if turns else ("no speech was found in the recording",)

@@ -3,9 +3,17 @@
 import math
 import re
 
+# Written without spaces: their words cannot be counted from text, and are joined without any.
+UNSPACED = ("zh", "yue", "ja", "th", "lo", "km", "my")
+
 SURE_SIZE = 40  # from here on the likeliest language is the answer
 MIN_SIZE = 15  # below, the guess says more about the model than about the text
 SHORT_SHARE = 0.5  # between the two, a language must be likelier than all others together
+
+
+def is_unspaced(language: str | None) -> bool:
+    """Tell whether a language, by its code, is written without spaces between words."""
+    return (language or "").split("-")[0] in UNSPACED
 
 
 def detect_language(text: str) -> str | None:

@@ -99,7 +99,7 @@ def write_report(
         OutputError: if one cannot be written; nothing is left behind then.
     """
     if not include_text:
-        report = redact(report)
+        report = without_words(report)
     files: dict[Path, bytes | str] = {folder / name: render(report) for name, render in ALWAYS.items()}
     for export in exports:
         name, render = EXPORTS[export]
@@ -130,7 +130,7 @@ def _stale(folder: Path, files: Collection[Path], inputs: Collection[Path]) -> t
     return tuple(sorted(path for path in exports if path not in files and path.resolve() not in inputs))
 
 
-def redact(report: CallReport) -> CallReport:
+def without_words(report: CallReport) -> CallReport:
     """Return the report without a single spoken word."""
     turns = tuple(
         dataclasses.replace(turn, text=None, words=(), reasons={**turn.reasons, "text": NO_WORDS})
@@ -161,7 +161,9 @@ def render_page(
     if report.recording is None or not sources:
         return render_html(report, include_text=include_text)
     start, end = report.part if report.part is not None else (None, None)
-    with open_recording(*sources, start=start, end=end) as source:
+    redacted = report.redaction is not None
+    with open_recording(*sources, start=start, end=end) as opened:
+        source = opened if report.redaction is None else opened.muted(report.redaction.spans)
         envelope = np.clip(waveform_envelope(source, ENVELOPE_BINS), 0.0, 1.0).round(3).tolist()
         embed = include_audio and source.duration <= EMBED_SECONDS
         audio = encode_mp3(source) if embed else None
@@ -169,7 +171,8 @@ def render_page(
         report,
         envelope=envelope,
         audio=audio,
-        audio_href=_link(folder, sources) if include_audio and not embed else None,
+        # A recording that is linked says everything that was taken out of the words.
+        audio_href=_link(folder, sources) if include_audio and not embed and not redacted else None,
         include_text=include_text,
     )
 

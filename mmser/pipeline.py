@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
@@ -11,29 +12,28 @@ from mmser.audio import AudioSource, open_recording
 from mmser.audio.files import AudioFile
 from mmser.audio.intake import Source
 from mmser.calls import UNREAD, Call, guess_language, is_part, prepare_call, stated_language
-from mmser.channels import louder_channel
 from mmser.clips import ClipReport, clip_name, failed_clip, score_clip
-from mmser.errors import AudioError, MmserError, UsageError
+from mmser.errors import MmserError, UsageError
 from mmser.labels import Role
 from mmser.loading import load_model
 from mmser.progress import ProgressCallback, ignore_progress
+from mmser.redaction import parse_patterns
+from mmser.references import hear_references
 from mmser.report.build import build_report
 from mmser.report.policy import check_agent_reason, is_withheld
 from mmser.report.rules import load_rules
-from mmser.scoring import BATCH_SECONDS, MIN_SECONDS, Reference, Scorer, Scores
+from mmser.scoring import BATCH_SECONDS, Scorer, Scores
 from mmser.timeline import is_default, make_timelines
+from mmser.transcription.call import Asr
+from mmser.transcription.opening import check_recogniser, open_recogniser
+from mmser.transcription.recogniser import DEFAULT_RECOGNISER, Recogniser
 from mmser.transcripts import plain_text, read_transcript
 from mmser.types import CallReport, ModelInfo, Timeline, Transcript, Turn
 
 if TYPE_CHECKING:
     from mmser.model import MmserModel, MmserProcessor
 
-REFERENCE_SECONDS = 20.0  # of a neutral clip, from its start
 EARLY_BYTES = 20 << 20  # a transcript up to this size is read once more, to find mistakes early
-NEEDS_WORDS = (
-    "the recording has no transcript, and this version of mmser does not transcribe; give one with "
-    "--transcript, or judge by sound alone with --no-asr"
-)
 
 
 class EmotionPipeline:
@@ -48,6 +48,7 @@ class EmotionPipeline:
 
     def __init__(self, model: "MmserModel", processor: "MmserProcessor", info: ModelInfo) -> None:
         self.model, self.processor, self.info = model, processor, info
+        self._recognisers: dict[str, Recogniser] = {}
 
     @classmethod
     def from_pretrained(
@@ -70,6 +71,9 @@ class EmotionPipeline:
         *,
         transcript: str | PathLike[str] | bytes | Transcript | None = None,
         transcribe: bool = True,
+        asr: str | Recogniser | Callable[[], Recogniser] = DEFAULT_RECOGNISER,
+        diarization: str | PathLike[str] | bytes | Transcript | None = None,
+        redact: bool | Sequence[str] = False,
         roles: Sequence[Role] | Mapping[str, Role] | None = None,
         speaker_roles: Mapping[str, Role] | None = None,
         agent_reason: str | None = None,
@@ -79,6 +83,7 @@ class EmotionPipeline:
         references: Mapping[str, Source] | None = None,
         rules: str | PathLike[str] | None = None,
         timeline: bool | None = None,
+        journal: str | PathLike[str] | None = None,
         progress: ProgressCallback = ignore_progress,
     ) -> CallReport:
         """Analyse one call.
@@ -87,6 +92,12 @@ class EmotionPipeline:
             recording: the call, or several mono recordings on one clock; None for words alone.
             transcript: its words, in any known format; without times they are placed over detected speech.
             transcribe: False = without a transcript, judge by sound alone.
+            asr: what recognises the words where there is no transcript, such as "whisper:small", "hf:ID",
+                what `open_recogniser` returned, or what opens one once the recording is known to fit; weights
+                that are not on this machine are fetched once.
+            diarization: who speaks when on a recording with one channel: RTTM, or a transcript with speakers.
+            redact: whether personal data are taken out of the words (see `mmser.redaction`), and silenced in
+                the page's sound; a sequence of NAME=REGEX takes these out too.
             roles: one role for each channel, in order; or a mapping from speakers, as `speaker_roles`.
             speaker_roles: speaker of the transcript → role.
             agent_reason: "medical", "safety" or "research-consented"; without one, agents are withheld.
@@ -97,6 +108,8 @@ class EmotionPipeline:
             rules: a YAML file of rules to match against the report.
             timeline: whether long turns are also judged from moment to moment, for which the model hears
                 their sound four times more; None = where the audio encoder is the CNN, which is fast.
+            journal: a file that keeps what is transcribed so far, for a run that is stopped; the caller
+                removes it once the report is safe.
             progress: called with what is under way.
 
         Returns:
@@ -106,7 +119,8 @@ class EmotionPipeline:
             MmserError: a child of it names what is wrong with an input and what to do.
         """
         channel_roles, named = _split_roles(roles, speaker_roles)
-        check_inputs(recording, transcript, transcribe=transcribe)
+        check_inputs(recording, transcript, transcribe=transcribe, diarization=diarization)
+        patterns = None if redact is False else parse_patterns(() if redact is True else redact)
         if recording is None and (start is not None or end is not None or references):
             raise UsageError("start, end and references need a recording, and none is given")
         check_agent_reason(agent_reason)
@@ -122,6 +136,10 @@ class EmotionPipeline:
                 speaker_roles=named,
                 language=language,
                 languages_read=self.info.languages,
+                asr=self._asr(asr, diarization, journal, progress)
+                if transcript is None and transcribe
+                else None,
+                patterns=patterns,
                 progress=progress,
             )
             scores, warnings = self._score(call, source, agent_reason, references or {}, progress)
@@ -139,6 +157,8 @@ class EmotionPipeline:
                 agent_reason=agent_reason,
                 unscored=_unscored(call.turns, scores),
                 timelines=self._timelines(call, source, scores) if wanted else None,
+                recognition=call.recognition,
+                redaction=call.redaction,
                 rules=matched,
                 warnings=[*(source.warnings if source is not None else ()), *call.warnings, *warnings],
             )
@@ -194,6 +214,30 @@ class EmotionPipeline:
         except MmserError as error:
             return failed_clip(name, error)
 
+    def _asr(
+        self,
+        asr: str | Recogniser | Callable[[], Recogniser],
+        diarization: str | PathLike[str] | bytes | Transcript | None,
+        journal: str | PathLike[str] | None,
+        progress: ProgressCallback,
+    ) -> Asr:
+        """Say how words are recognised; what is asked for by its name stays open for the next call."""
+        if isinstance(asr, str):
+            check_recogniser(asr)
+            asr = functools.partial(self._recogniser, asr, progress)
+        if diarization is not None and not isinstance(diarization, Transcript):
+            diarization = read_transcript(diarization)
+        return Asr(
+            recogniser=asr,
+            diarization=diarization,
+            journal=None if journal is None else Path(fspath(journal)),
+        )
+
+    def _recogniser(self, name: str, progress: ProgressCallback) -> Recogniser:
+        if name not in self._recognisers:
+            self._recognisers = {name: open_recogniser(name, progress=progress)}
+        return self._recognisers[name]
+
     def _score(
         self,
         call: Call,
@@ -213,7 +257,7 @@ class EmotionPipeline:
             use_words=call.words_read,
             batch_seconds=self.batch_seconds,
         )
-        heard, warnings = _hear_references(references, call.turns, withheld)
+        heard, warnings = hear_references(references, call.turns, withheld)
         return scorer.run(call.turns, heard, progress), warnings
 
     def _timelines(self, call: Call, source: AudioSource | None, scores: Scores) -> dict[str, Timeline]:
@@ -228,16 +272,21 @@ class EmotionPipeline:
         )
 
 
-def check_inputs(recording: object, transcript: object, *, transcribe: bool) -> None:
-    """Refuse a call that leaves nothing to analyse, or no way to its words.
+def check_inputs(
+    recording: object, transcript: object, *, transcribe: bool, diarization: object = None
+) -> None:
+    """Refuse a call that leaves nothing to analyse, or a diarization that nothing would use.
 
     Raises:
         UsageError: if so.
     """
     if (recording is None or recording == ()) and transcript is None:
         raise UsageError("there is nothing to analyse; give a recording, a transcript, or both")
-    if transcript is None and transcribe:
-        raise UsageError(NEEDS_WORDS)
+    if diarization is not None and (transcript is not None or not transcribe):
+        raise UsageError(
+            "a diarization tells whose the recognised words are, and none are recognised here; give it as "
+            "the transcript instead, or leave it out"
+        )
 
 
 def check_clips(clips: int, texts: int | None) -> None:
@@ -252,7 +301,7 @@ def check_clips(clips: int, texts: int | None) -> None:
         raise UsageError(f"{texts} texts are given for {clips} clips; give one for each, in order")
 
 
-def check_files(sources: Iterable[Path], transcript: Path | None) -> None:
+def check_files(sources: Iterable[Path], *transcripts: Path | None) -> None:
     """Refuse files that cannot be read, before a model is loaded: a mistake is told at once.
 
     Raises:
@@ -260,8 +309,9 @@ def check_files(sources: Iterable[Path], transcript: Path | None) -> None:
     """
     for source in sources:
         AudioFile(source).close()
-    if transcript is not None and not _is_large(transcript):
-        read_transcript(transcript)
+    for transcript in transcripts:
+        if transcript is not None and not _is_large(transcript):
+            read_transcript(transcript)
 
 
 def _is_large(path: Path) -> bool:
@@ -298,42 +348,6 @@ def _split_roles(
     if isinstance(roles, Mapping):
         return None, {**roles, **(speaker_roles or {})}
     return None if roles is None else tuple(roles), dict(speaker_roles or {})
-
-
-def _hear_references(
-    references: Mapping[str, Source], turns: Sequence[Turn], withheld: Callable[[Turn], bool]
-) -> tuple[list[Reference], list[str]]:
-    """Read each neutral clip for the speakers whom it names by role or name.
-
-    Raises:
-        UsageError: if nobody on the call bears a reference's role or name.
-        AudioError: if a clip cannot be read.
-    """
-    heard, warnings = [], []
-    for name, clip in references.items():
-        named = {turn.speaker_key: turn for turn in turns if name in (turn.role, turn.speaker)}
-        if not named:
-            known = dict.fromkeys(part for turn in turns for part in (turn.role, turn.speaker) if part)
-            raise UsageError(
-                f"the reference for {name!r} fits nobody on this call; its roles and speakers are "
-                f"{', '.join(list(known)[:12])}"
-            )
-        kept = {key: turn for key, turn in named.items() if not withheld(turn)}
-        if not kept:
-            warnings.append(f"the reference for {name!r} was not used, because those turns are withheld")
-            continue
-        with open_recording(clip) as source:
-            warnings += source.warnings
-            channel, _ = louder_channel(source)
-            end = min(source.end, source.start + REFERENCE_SECONDS)
-            waveform = source.read(source.start, end, channel)
-            if end - source.start < MIN_SECONDS or not waveform.any():
-                raise AudioError(
-                    f"the reference {clip_name(clip, 1)} holds no voice (it is silent or shorter than "
-                    f"{MIN_SECONDS} s); give a few seconds of calm speech"
-                )
-        heard += [Reference(speaker_key=key, role=turn.role, waveform=waveform) for key, turn in kept.items()]
-    return heard, warnings
 
 
 def _unscored(turns: Sequence[Turn], scores: Scores) -> dict[str, str]:

@@ -25,6 +25,9 @@ CONTEXT: Final = 64  # samples of the frame before that it also sees
 BLOCK_FRAMES: Final = 480  # 15.36 s a pass: bounds memory, however long the call
 MIN_SILENCE: Final = 0.35  # s that end a stretch
 MIN_SPEECH: Final = 0.25  # s; what is shorter is dropped
+MIN_PEAK: Final = (
+    0.75  # somewhere in a stretch; speech reaches 0.96 on the calls at hand, babble and noise 0.59
+)
 SMOOTHED_FRAMES: Final = 11  # 0.35 s, about two syllables: over it levels are compared
 JOINED_FRAMES: Final = 14  # 0.45 s: a leak goes on over a shorter stretch that does not look like one
 LEAK_DECIBELS: Final = 6.0  # another channel must be louder by this for a voice to be its leak
@@ -48,6 +51,7 @@ def find_speech(
     min_silence: float = MIN_SILENCE,
     min_speech: float = MIN_SPEECH,
     pad: float = 0.03,
+    max_speech: float = float("inf"),
     powers: list[Floats] | None = None,
 ) -> list[tuple[float, float]]:
     """Return the stretches (start, end) in seconds in which somebody speaks on one channel.
@@ -60,23 +64,27 @@ def find_speech(
         min_silence: seconds of silence that end a stretch.
         min_speech: seconds; what is shorter is dropped.
         pad: seconds added on either side.
+        max_speech: seconds; a longer stretch is cut where it is quiet for a moment.
         powers: filled with the mean squares of 32 ms frames, an array a block, in the same pass.
     """
     from silero_vad.utils_vad import get_speech_timestamps_from_probs
 
     num_samples = round(source.duration * SAMPLING_RATE)
+    probabilities = _speech_probabilities(_measured(_padded_blocks(source, channel, progress), powers))
     stretches = get_speech_timestamps_from_probs(
-        _speech_probabilities(_measured(_padded_blocks(source, channel, progress), powers)),
+        probabilities,
         sampling_rate=SAMPLING_RATE,
         threshold=threshold,
         min_speech_duration_ms=round(min_speech * 1000),
         min_silence_duration_ms=round(min_silence * 1000),
         speech_pad_ms=round(pad * 1000),
+        max_speech_duration_s=max_speech,
         audio_length_samples=num_samples,
     )
     return [
         (source.start + s["start"] / SAMPLING_RATE, min(source.end, source.start + s["end"] / SAMPLING_RATE))
         for s in stretches
+        if max(probabilities[s["start"] // FRAME : s["end"] // FRAME + 1]) >= MIN_PEAK
     ]
 
 
@@ -142,10 +150,20 @@ def _load_detector() -> tuple[Any, torch.nn.LSTM]:
     return network, layer.eval().requires_grad_(False)
 
 
-def find_all_speech(source: AudioSource, *, progress: Callable[[float], None] | None = None) -> ChannelSpeech:
+def find_all_speech(
+    source: AudioSource,
+    *,
+    progress: Callable[[float], None] | None = None,
+    max_speech: float = float("inf"),
+) -> ChannelSpeech:
     """Return the stretches of speech of every channel, each without what leaks in from another.
 
     On many a line the one party's voice is heard softly on the other's channel, and taken for the other's.
+
+    Args:
+        source: the opened recording.
+        progress: called with the share done, in [0, 1].
+        max_speech: seconds; a longer stretch is cut where it is quiet for a moment.
     """
     count = source.num_channels
     found, powers = {}, []
@@ -154,7 +172,7 @@ def find_all_speech(source: AudioSource, *, progress: Callable[[float], None] | 
         if progress:
             report = lambda share, channel=channel: progress((channel + share) / count)  # noqa: E731
         blocks: list[Floats] = []
-        found[channel] = find_speech(source, channel, progress=report, powers=blocks)
+        found[channel] = find_speech(source, channel, progress=report, max_speech=max_speech, powers=blocks)
         powers.append(np.concatenate(blocks) if blocks else np.zeros(0))
     return (
         ChannelSpeech(stretches=found) if count < 2 else without_leaks(found, np.array(powers), source.start)

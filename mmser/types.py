@@ -4,67 +4,15 @@ Times are seconds from the start of the recording. `None` means unknown or not a
 zero; where a report holds `None`, the neighbouring `reasons` says why.
 """
 
-import dataclasses
-import types
-import typing
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Literal
 
 from mmser.labels import Direction, IntensityLevel, Role
+from mmser.record import Record
 
 Seconds = float
 Times = Literal["given", "estimated", "none"]
 SCHEMA = "mmser.call/1"
-
-
-class Record:
-    """JSON both ways for frozen dataclasses."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain dicts, lists, strings, numbers and None, keys in field order."""
-        plain: dict[str, Any] = _plain(self)
-        return plain
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Rebuild the record that `to_dict` wrote.
-
-        Raises:
-            ValueError: if a field is unknown or missing.
-        """
-        hints = typing.get_type_hints(cls)
-        unknown = sorted(set(data) - set(hints))
-        if unknown:
-            raise ValueError(f"{cls.__name__} has no field {unknown[0]!r}; fields: {', '.join(hints)}")
-        try:
-            return cls(**{name: _revive(hints[name], value) for name, value in data.items()})
-        except TypeError as error:
-            raise ValueError(f"{cls.__name__}: {error}") from error
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _revive(hint: Any, value: Any) -> Any:
-    if value is None:
-        return None
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return _revive(next(arg for arg in args if arg is not type(None)), value)
-    if origin is tuple:
-        return tuple(_revive(args[0], item) for item in value)
-    if origin is dict:
-        return {key: _revive(args[1], item) for key, item in value.items()}
-    if isinstance(hint, type) and issubclass(hint, Record):
-        return hint.from_dict(value)
-    return value
 
 
 # --- what comes in -------------------------------------------------------------------------------
@@ -118,14 +66,38 @@ class Turn(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Recognition(Record):
+    """How the words of a recording were recognised, and what was not believed."""
+
+    recogniser: str  # as it was asked for: "whisper:small"
+    version: str  # of its software, and what its weights are known by
+    language: str | None  # ISO 639-1 code; None where the weights cannot tell
+    language_probability: float | None  # [0, 1]; None where the language was stated, or cannot be told
+    num_words: int  # that are kept
+    confidence: float | None  # mean over the kept words, [0, 1]; None without any
+    dropped: dict[str, int]  # why phrases were not believed ("loop", "no speech", …) → how many
+    crosstalk_words: int  # left out because they leaked in from another channel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redaction(Record):
+    """Personal data that was taken out of the words."""
+
+    counts: dict[str, int]  # "card", "phone", … → how many; a kind of which there was none is left out
+    spans: tuple[tuple[Seconds, ...], ...]  # (start, end) of what is not to be heard, in order, apart
+
+
+@dataclass(frozen=True, kw_only=True)
 class Transcript(Record):
-    """Turns read from one transcript file, in order of start."""
+    """Turns read from one transcript file or recognised in a recording, in order of start."""
 
     turns: tuple[Turn, ...]
-    format: str  # the reader's name, e.g. "webvtt", "aws_transcribe"
+    format: str  # the reader's name, e.g. "webvtt", "aws_transcribe"; the recogniser's, "whisper:small"
     times: Times = "given"
     language: str | None = None  # ISO 639-1 code where the file states one
     warnings: tuple[str, ...] = ()
+    recognition: Recognition | None = None  # None where the words were not recognised by mmser
+    redaction: Redaction | None = None  # None where it was not asked for
 
 
 # --- what the model says -------------------------------------------------------------------------
@@ -222,6 +194,7 @@ class TurnReport(Record):
     role: Role
     text: str | None
     words: tuple[Word, ...]
+    text_confidence: float | None = None  # mean confidence of the words, [0, 1]; weighs them in the fusion
     emotion: Emotion | None
     intensity: Intensity | None
     change: Change | None
@@ -378,3 +351,5 @@ class CallReport(Record):
     warnings: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     reasons: dict[str, str] = field(default_factory=dict)
+    recognition: Recognition | None = None  # where mmser recognised the words
+    redaction: Redaction | None = None  # None where it was not asked for

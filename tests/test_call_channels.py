@@ -66,7 +66,6 @@ def test_turns_without_speakers_go_to_the_louder_channel(pipeline: EmotionPipeli
         ({"transcript": VTT.encode(), "agent_reason": "curiosity"}, "'curiosity'"),
         ({"transcript": VTT.encode(), "speaker_roles": {"spk_9": "customer"}}, "spk_9"),
         ({"transcript": VTT.encode(), "start": 9.0, "end": 12.0}, "does not lie within"),
-        ({}, "no transcript"),
     ],
 )
 def test_a_call_that_contradicts_itself_is_refused(

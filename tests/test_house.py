@@ -17,7 +17,7 @@ NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 
 # A room may import the rooms before it.
 ORDER = (
-    ("labels", "errors"),
+    ("labels", "errors", "record"),
     ("types", "progress", "language", "yaml_files"),
     ("audio", "transcripts"),
     ("speech",),
@@ -29,6 +29,7 @@ ORDER = (
     ("model",),
     ("loading", "scoring"),
     ("clips", "outputs", "timeline"),
+    ("references",),
     ("pipeline",),
     ("data",),
     ("evaluation",),

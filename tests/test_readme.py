@@ -14,6 +14,7 @@ from mmser.pipeline import EmotionPipeline
 from mmser.training.config import read_config
 from mmser.transcripts import read_transcript, write_json
 from tests.model_fixtures import save_tiny
+from tests.transcription.whisper_fixtures import write_openai
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -23,13 +24,20 @@ LINES = [
     for line in README.replace("\\\n", "").splitlines()
     if line.startswith("    mmser ")
 ]
-COMMANDS = [line for line in LINES if line.split()[1] in ("analyze", "predict")]
+COMMANDS = [line for line in LINES if line.split()[1] in ("analyze", "predict", "transcribe")]
 TRAINING = [line for line in LINES if line.split()[1] in ("audit", "train")]
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the kind that `whisper:small` names; the real ones cannot be fetched here."""
+    said = (0.0, "Where is my parcel?", 2.0)
+    return write_openai(tmp_path_factory.mktemp("weights") / "says.pt", said)
 
 
 @pytest.fixture(scope="module")
@@ -63,21 +71,35 @@ def code_after(beginning: str) -> str:
 
 
 def test_the_readme_shows_commands():
-    assert {command.split()[1] for command in LINES} == {"analyze", "predict", "audit", "train"}
+    assert {command.split()[1] for command in LINES} == {"analyze", "transcribe", "predict", "audit", "train"}
     assert len(COMMANDS) >= 5
     assert len(TRAINING) >= 3
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_runs(
-    command: str, folder: Path, model: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+    command: str,
+    folder: Path,
+    model: Path,
+    weights: Path,
+    tmp_path: Path,
+    monkeypatch,
+    capsys: pytest.CaptureFixture[str],
 ):
     for file in folder.iterdir():
         (tmp_path / file.name).symlink_to(file)
     monkeypatch.chdir(tmp_path)
-    assert cli.run([*shlex.split(command)[1:], "--model", str(model)]) == 0
+    name, *arguments = shlex.split(command)[1:]
+    if name != "transcribe":
+        arguments += ["--model", str(model)]
+    if name == "transcribe" or not {"--transcript", "--no-asr", "predict"} & {name, *arguments}:
+        arguments += ["--asr", str(weights)]
+    assert cli.run([name, *arguments]) == 0
     captured = capsys.readouterr()
-    assert captured.out.strip() and "error" not in captured.err
+    assert captured.out.strip() or "transcribe" in command
+    assert "error" not in captured.err
+    for output in re.findall(r"-o (words\.\w+)", command):
+        assert (tmp_path / output).stat().st_size > 0
     if "-o out/" in command:
         assert (tmp_path / "out" / "report.html").is_file()
     if "--json" in command:
@@ -95,7 +117,7 @@ def test_every_configuration_for_training_is_understood(command: str):
 def test_every_option_that_is_named_exists(capsys: pytest.CaptureFixture[str], monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     helped = ""
-    for command in ([], ["analyze"], ["predict"], ["info"], ["audit"], ["train"]):
+    for command in ([], ["analyze"], ["transcribe"], ["predict"], ["info"], ["audit"], ["train"]):
         cli.run([*command, "--help"])
         helped += capsys.readouterr().out
     # Other programs have options of their own.

@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -58,6 +58,7 @@ class AudioSource:
         self.start, self.end = _part(start, end, total)
         self.recording = _describe(files, total)
         self.warnings: list[str] = _warnings(files, self.start, self.end)
+        self._mutes: list[tuple[float, float]] = []  # seconds that `muted` silences
         # (file, its channel) of each of the recording's channels
         self._channels = [(file, i) for file in files for i in range(file.num_channels)]
 
@@ -90,6 +91,16 @@ class AudioSource:
         view.start, view.end = 0.0, self.recording.duration
         return view
 
+    def muted(self, spans: Iterable[Sequence[float]]) -> "AudioSource":
+        """Return this recording with silence within `spans`, (start, end) in seconds.
+
+        On every channel, because a voice that leaks into another is heard there too. Closing either closes
+        both.
+        """
+        view = copy.copy(self)
+        view._mutes = [*self._mutes, *((start, end) for start, end in spans)]
+        return view
+
     def read(self, start: float, end: float, channel: int) -> Waveform:
         """Return one channel from `start` to `end` s: float32 at 16 kHz, round((end-start)*16000) samples.
 
@@ -107,7 +118,9 @@ class AudioSource:
         first = round(start * SAMPLING_RATE)
         file, own = self._channels[channel]
         chunks = list(file.resampled(first, first + round((end - start) * SAMPLING_RATE), own))
-        return np.concatenate(chunks)[:, 0] if chunks else np.zeros(0, np.float32)
+        waveform = np.concatenate(chunks)[:, 0] if chunks else np.zeros(0, np.float32)
+        self._mute(waveform, first)
+        return waveform
 
     def blocks(self, seconds: float = 30.0) -> Iterator[tuple[float, Waveform]]:
         """Yield (start in seconds, samples (channels, samples) at 16 kHz) over the part, without seams.
@@ -118,7 +131,16 @@ class AudioSource:
         size = max(1, round(seconds * SAMPLING_RATE))
         streams = [_in_blocks(file.resampled(first, last), size) for file in self._files]
         for number, blocks in enumerate(zip(*streams, strict=True)):
-            yield (first + number * size) / SAMPLING_RATE, np.ascontiguousarray(np.hstack(blocks).T)
+            block = np.ascontiguousarray(np.hstack(blocks).T)
+            self._mute(block, first + number * size)
+            yield (first + number * size) / SAMPLING_RATE, block
+
+    def _mute(self, samples: Waveform, first: int) -> None:
+        """Silence what is not to be heard in samples (…, samples) that begin with sample `first`."""
+        for start, end in self._mutes:
+            low = max(0, math.floor(start * SAMPLING_RATE) - first)
+            high = max(low, math.ceil(end * SAMPLING_RATE) - first)
+            samples[..., low:high] = 0
 
 
 def _in_blocks(chunks: Iterator[Waveform], size: int) -> Iterator[Waveform]:

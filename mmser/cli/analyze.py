@@ -1,5 +1,6 @@
 """`mmser analyze`: a recorded call in, an emotion report out."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,6 +8,28 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmser import __version__
+from mmser.cli.call_options import (
+    IN,
+    OUT,
+    WHO,
+    AgentFile,
+    Asr,
+    CustomerFile,
+    Device,
+    Diarization,
+    End,
+    Language,
+    ModelDir,
+    Patterns,
+    RecordingFile,
+    Redact,
+    Roles,
+    SpeakerRoles,
+    Start,
+    journal_of,
+    recogniser_opener,
+    recording_files,
+)
 from mmser.cli.console import Progress, load_pipeline, print_result
 from mmser.cli.options import (
     Debug,
@@ -20,7 +43,6 @@ from mmser.cli.options import (
     parse_seconds,
 )
 from mmser.errors import UsageError
-from mmser.labels import Role
 
 if TYPE_CHECKING:
     from mmser.types import CallReport
@@ -30,6 +52,8 @@ EPILOG = """Examples:
 mmser analyze call.wav --transcript call.vtt --roles agent,customer -o out/
 
 mmser analyze --agent a.wav --customer c.wav --no-asr -o out/
+
+mmser analyze call.wav --roles agent,customer --asr whisper:small --redact -o out/
 
 mmser analyze mono.mp3 --transcript call.json --role spk_0=agent --role spk_1=customer -o out/
 
@@ -57,52 +81,17 @@ class Export(StrEnum):
     VTT = "vtt"
 
 
-_IN, _WHO, _OUT = "What comes in", "Who speaks", "What goes out"
-
-RecordingFile = Annotated[
-    Path | None,
-    typer.Argument(help="The recorded call, each channel one party. Leave it out for words alone."),
-]
 TranscriptFile = Annotated[
-    Path | None, typer.Option(help="Its words; the format is found out by itself.", rich_help_panel=_IN)
-]
-AgentFile = Annotated[
-    Path | None, typer.Option(help="Mono recording of the agent's side.", rich_help_panel=_IN)
-]
-CustomerFile = Annotated[
-    Path | None,
-    typer.Option(help="Mono recording of the customer's side, on the same clock.", rich_help_panel=_IN),
+    Path | None, typer.Option(help="Its words; the format is found out by itself.", rich_help_panel=IN)
 ]
 NoAsr = Annotated[
-    bool, typer.Option("--no-asr", help="Without a transcript: judge by sound alone.", rich_help_panel=_IN)
-]
-Start = Annotated[str | None, typer.Option(help="Begin here: seconds, or 1:30.", rich_help_panel=_IN)]
-End = Annotated[str | None, typer.Option(help="Stop here: seconds, or 1:30.", rich_help_panel=_IN)]
-Language = Annotated[
-    str | None,
-    typer.Option(help="Of the words, as a code (en, de …); found out if left out.", rich_help_panel=_IN),
-]
-Roles = Annotated[
-    str | None,
-    typer.Option(
-        help="One role for each channel, in order: agent, customer, system, unknown.",
-        metavar="ROLE,ROLE",
-        rich_help_panel=_WHO,
-    ),
-]
-SpeakerRoles = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="The role of a speaker of the transcript; repeat for more.",
-        metavar="SPEAKER=ROLE",
-        rich_help_panel=_WHO,
-    ),
+    bool, typer.Option("--no-asr", help="Without a transcript: judge by sound alone.", rich_help_panel=IN)
 ]
 Reason = Annotated[
     AgentReason | None,
     typer.Option(
         help="Why agents' emotions may be analysed; without a reason they are withheld. Recorded.",
-        rich_help_panel=_WHO,
+        rich_help_panel=WHO,
     ),
 ]
 References = Annotated[
@@ -110,18 +99,18 @@ References = Annotated[
     typer.Option(
         help="A neutral clip of a role's or speaker's voice, to judge it against; repeat for more.",
         metavar="ROLE=CLIP",
-        rich_help_panel=_WHO,
+        rich_help_panel=WHO,
     ),
 ]
 Rules = Annotated[
-    Path | None, typer.Option(help="YAML rules to match against the report.", rich_help_panel=_OUT)
+    Path | None, typer.Option(help="YAML rules to match against the report.", rich_help_panel=OUT)
 ]
 WithTimeline = Annotated[
     bool | None,
     typer.Option(
         "--timeline/--no-timeline",
         help="Judge long turns from moment to moment too; on by default where the model hears fast.",
-        rich_help_panel=_OUT,
+        rich_help_panel=OUT,
     ),
 ]
 Output = Annotated[
@@ -130,27 +119,27 @@ Output = Annotated[
         "--output",
         "-o",
         help="Folder for report.html, report.json, turns.csv and turns.jsonl.",
-        rich_help_panel=_OUT,
+        rich_help_panel=OUT,
     ),
 ]
 Exports = Annotated[
     list[Export] | None,
     typer.Option(
         help="One more format in the folder; repeat for more. csv and jsonl are written always.",
-        rich_help_panel=_OUT,
+        rich_help_panel=OUT,
     ),
 ]
 NoAudio = Annotated[
-    bool, typer.Option("--no-audio", help="Leave the sound out of report.html.", rich_help_panel=_OUT)
+    bool, typer.Option("--no-audio", help="Leave the sound out of report.html.", rich_help_panel=OUT)
 ]
 NoText = Annotated[
-    bool, typer.Option("--no-text", help="Leave the words out of every output.", rich_help_panel=_OUT)
+    bool, typer.Option("--no-text", help="Leave the words out of every output.", rich_help_panel=OUT)
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace a report in the folder.", rich_help_panel=_OUT)
+    bool, typer.Option("--overwrite", help="Replace a report in the folder.", rich_help_panel=OUT)
 ]
 AsJson = Annotated[
-    bool, typer.Option("--json", help="Print the report as JSON, not as a summary.", rich_help_panel=_OUT)
+    bool, typer.Option("--json", help="Print the report as JSON, not as a summary.", rich_help_panel=OUT)
 ]
 
 
@@ -159,7 +148,11 @@ def analyze(
     transcript: TranscriptFile = None,
     agent: AgentFile = None,
     customer: CustomerFile = None,
+    asr: Asr = "whisper:small",
     no_asr: NoAsr = False,
+    model_dir: ModelDir = None,
+    device: Device = "auto",
+    diarization: Diarization = None,
     start: Start = None,
     end: End = None,
     language: Language = None,
@@ -174,6 +167,8 @@ def analyze(
     export: Exports = None,
     no_audio: NoAudio = False,
     no_text: NoText = False,
+    redact: Redact = False,
+    redact_pattern: Patterns = None,
     overwrite: Overwrite = False,
     json: AsJson = False,
     quiet: Quiet = False,
@@ -181,7 +176,7 @@ def analyze(
     threads: Threads = 1,
 ) -> None:
     """Analyse a recorded call: who sounds and speaks how, how strongly, and where it changes."""
-    sources, side_roles = _sources(recording, agent, customer, roles)
+    sources, side_roles = recording_files(recording, agent, customer, roles)
     channel_roles = parse_roles(roles) or side_roles
     names = parse_pairs(role or [], "--role", "SPEAKER=ROLE")
     speaker_roles = {name: parse_role(value, "--role") for name, value in names.items()}
@@ -194,18 +189,26 @@ def analyze(
         named = " + ".join(str(source) for source in sources) or str(transcript or "nothing")
         progress.say(f"mmser {__version__}: analysing {named}")
         # Imported here: the line above is printed before torch begins to load.
-        from mmser.outputs import check_folder, redact, write_report
+        from mmser.outputs import check_folder, without_words
         from mmser.pipeline import check_files, check_inputs
+        from mmser.redaction import parse_patterns
 
-        check_inputs(sources, transcript, transcribe=not no_asr)
-        check_files((*sources, *map(Path, references.values())), transcript)
+        check_inputs(sources, transcript, transcribe=not no_asr, diarization=diarization)
+        parse_patterns(redact_pattern or [])
+        recognised = transcript is None and not no_asr
+        opener = recogniser_opener(asr, model_dir, device, threads, progress) if recognised else asr
+        check_files((*sources, *map(Path, references.values())), transcript, diarization)
+        journal = journal_of(output) if output is not None and recognised else None
         if output is not None:
             check_folder(output, overwrite=overwrite)
-        pipeline = load_pipeline(model, threads)
-        report = pipeline(
+        report = load_pipeline(model, threads)(
             sources or None,
             transcript=transcript,
             transcribe=not no_asr,
+            asr=opener,
+            diarization=diarization,
+            redact=redact_pattern or redact,
+            journal=journal,
             roles=channel_roles,
             speaker_roles=speaker_roles,
             agent_reason=None if agent_reason is None else agent_reason.value,
@@ -218,49 +221,31 @@ def analyze(
             progress=progress,
         )
         if no_text:
-            report = redact(report)
+            report = without_words(report)
         if output is not None:
-            progress("writing", 0, 0)
-            write_report(
-                report,
-                output,
-                sources=sources,
-                exports=[item.value for item in export or ()],
-                include_audio=not no_audio,
-                include_text=not no_text,
-                overwrite=overwrite,
-            )
-            progress.say(f"wrote {output / 'report.html'}")
+            formats = [item.value for item in export or ()]
+            shape = {"include_audio": not no_audio, "include_text": not no_text, "overwrite": overwrite}
+            _write(report, output, sources, formats, progress, **shape)
+            if journal is not None:
+                journal.unlink(missing_ok=True)
         for warning in report.warnings:
             progress.warn(warning)
     print_result(_as_text(report, json=json))
 
 
-def _sources(
-    recording: Path | None, agent: Path | None, customer: Path | None, roles: str | None
-) -> tuple[tuple[Path, ...], tuple[Role, ...] | None]:
-    """Return the files of the recording and, for --agent and --customer, their roles."""
-    sides: list[tuple[Path, Role]] = []
-    if agent is not None:
-        sides.append((agent, "agent"))
-    if customer is not None:
-        sides.append((customer, "customer"))
-    if not sides:
-        return (() if recording is None else (recording,)), None
-    if recording is not None:
-        raise UsageError(
-            f"{recording} and --agent or --customer are both given; give the one file with all channels, "
-            "or the files of the sides"
-        )
-    if agent is not None and customer is not None and agent.resolve() == customer.resolve():
-        # One party's voice would be judged as the other's.
-        raise UsageError(
-            f"{agent} is given both as --agent and as --customer; give each side's own file, or the one file "
-            "with all channels and --roles"
-        )
-    if roles is not None:
-        raise UsageError("--roles is not needed with --agent and --customer, which say who is who; drop it")
-    return tuple(path for path, _ in sides), tuple(role for _, role in sides)
+def _write(
+    report: "CallReport",
+    folder: Path,
+    sources: Sequence[Path],
+    exports: Sequence[str],
+    progress: Progress,
+    **shape: bool,
+) -> None:
+    from mmser.outputs import write_report
+
+    progress("writing", 0, 0)
+    write_report(report, folder, sources=sources, exports=exports, **shape)
+    progress.say(f"wrote {folder / 'report.html'}")
 
 
 def _as_text(report: "CallReport", *, json: bool) -> str:

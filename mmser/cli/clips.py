@@ -9,7 +9,7 @@ from pathlib import PurePath
 from mmser import __version__
 from mmser.clips import ClipReport
 from mmser.report.policy import CLIP_NOTICE
-from mmser.report.tables import inert
+from mmser.transcripts.cells import inert
 from mmser.types import ModelInfo
 
 SCHEMA = "mmser.clips/1"

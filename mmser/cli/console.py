@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from mmser.pipeline import EmotionPipeline
 
 SECONDS_BETWEEN_LINES = 10.0  # where stderr is a file, a line this often is enough
+SECONDS_BEFORE_ETA = 5.0  # a pace measured over less is none
 STAGES = {
+    "loading": "loading what recognises words",
+    "fetching": "fetching its weights",
     "listening": "finding speech",
+    "transcribing": "recognising words",
     "placing": "finding channels",
     "analysing": "analysing turns",
     "writing": "writing the report",
@@ -97,6 +101,7 @@ class Progress:
         self._task: Any = None
         self._stage = ""
         self._last_line = 0.0
+        self._began, self._done_before = 0.0, 0.0  # of the stage that runs
 
     def __enter__(self) -> Self:
         return self
@@ -136,10 +141,21 @@ class Progress:
                 self._draw(stage, done, total)
             elif stage != self._stage or time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
                 share = f" {100 * done / total:.0f} %" if total and done else ""
-                self._stream.write(f"  {STAGES.get(stage, stage)} …{share}\n")
+                left = self._time_left(stage, done, total)
+                self._stream.write(f"  {STAGES.get(stage, stage)} …{share}{left}\n")
                 self._stream.flush()
                 self._last_line = time.monotonic()
+        if stage != self._stage:
+            self._began, self._done_before = time.monotonic(), done
         self._stage = stage
+
+    def _time_left(self, stage: str, done: float, total: float) -> str:
+        """Return how long the rest of a stage takes at the pace of this run."""
+        spent = time.monotonic() - self._began
+        if stage != self._stage or not total or done <= self._done_before or spent < SECONDS_BEFORE_ETA:
+            return ""
+        seconds = spent * (total - done) / (done - self._done_before)
+        return f", about {_spoken(seconds)} left" if done < total else ""
 
     def _draw(self, stage: str, done: float, total: float) -> None:
         from rich.console import Console
@@ -158,6 +174,13 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _spoken(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{max(1, round(seconds)):d} s"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
 @contextlib.contextmanager

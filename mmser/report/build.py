@@ -10,7 +10,13 @@ from mmser.report.changes import settle_changes
 from mmser.report.clock import call_clock
 from mmser.report.conversation import measure_conversation
 from mmser.report.policy import AgentReason, check_agent_reason, is_withheld, notice_of
-from mmser.report.rounding import rounded_prediction, rounded_timeline, rounded_turn, seconds
+from mmser.report.rounding import (
+    rounded_prediction,
+    rounded_redaction,
+    rounded_timeline,
+    rounded_turn,
+    seconds,
+)
 from mmser.report.rules import Rule, match_rules
 from mmser.report.summary import summarize_roles
 from mmser.report.turns import turn_report, words_per_minute
@@ -20,7 +26,9 @@ from mmser.types import (
     ModelInfo,
     Policy,
     Prediction,
+    Recognition,
     Recording,
+    Redaction,
     Seconds,
     Timeline,
     TranscriptInfo,
@@ -43,6 +51,8 @@ def build_report(
     agent_reason: str | None,
     unscored: Mapping[str, str] | None = None,
     timelines: Mapping[str, Timeline] | None = None,
+    recognition: Recognition | None = None,
+    redaction: Redaction | None = None,
     rules: Sequence[Rule] = (),
     warnings: Sequence[str] = (),
     errors: Sequence[str] = (),
@@ -62,6 +72,8 @@ def build_report(
         agent_reason: One of `policy.AGENT_REASONS`, or None to withhold agents.
         unscored: Turn id → why a turn that policy allows has no prediction.
         timelines: Turn id → how a long turn sounds from moment to moment; None = none was asked for.
+        recognition: How mmser recognised the words, where it did.
+        redaction: What was taken out of the words, where that was asked for.
         rules: Rules to match.
         warnings: Sentences for the user.
         errors: Sentences for the user about what failed.
@@ -90,7 +102,15 @@ def build_report(
     )
     report = _measured(model, recording, transcript, part, duration, rounded, reports, reason)
     roles = {str(channel): channels[channel] for channel in sorted(channels)}
-    report = dataclasses.replace(report, channels=roles, warnings=tuple(warnings), errors=tuple(errors))
+    report = dataclasses.replace(
+        report,
+        channels=roles,
+        recognition=recognition,
+        redaction=None if redaction is None else rounded_redaction(redaction),
+        warnings=tuple(warnings),
+        errors=tuple(errors),
+        reasons=report.reasons | _origin_reasons(transcript, recognition, redaction),
+    )
     return dataclasses.replace(report, rules=match_rules(report, rules)) if rules else report
 
 
@@ -159,6 +179,17 @@ def _reasons(
         reasons["transcript"] = "no transcript: the report rests on the sound alone"
     if part is None:
         reasons["part"] = "the whole call was analysed"
+    return reasons
+
+
+def _origin_reasons(
+    transcript: TranscriptInfo | None, recognition: Recognition | None, redaction: Redaction | None
+) -> dict[str, str]:
+    reasons = {}
+    if recognition is None:
+        reasons["recognition"] = "no words were recognised" if transcript is None else "the words were given"
+    if redaction is None:
+        reasons["redaction"] = "it was not asked for"
     return reasons
 
 

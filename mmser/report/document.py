@@ -8,7 +8,8 @@ from typing import Any, Final, NoReturn
 from pydantic import TypeAdapter, ValidationError
 
 from mmser.errors import MmserError
-from mmser.types import SCHEMA, CallReport, Record
+from mmser.record import Record
+from mmser.types import SCHEMA, CallReport
 
 _FAMILY, _VERSION = SCHEMA.split("/")
 # Half of a pair of UTF-16 code units: no character, and UTF-8 cannot hold it.

@@ -135,6 +135,7 @@ def _turn_row(turn: TurnReport, labels: Sequence[str], names: _Names, *, include
         names.reason(turn.reasons),
         [_window(window, labels) for window in turn.windows],
         None if turn.timeline is None else _timeline(turn.timeline, labels),
+        None if turn.text_confidence is None or not include_text else _scaled(turn.text_confidence),
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from mmser.report.html_summary import spoken_duration, summary_sentence
 from mmser.report.palette import UNCERTAIN, style_of
-from mmser.report.shown import clock, strongest
+from mmser.report.shown import clock, recognition_words, redaction_words, strongest
 from mmser.types import CallReport, Conversation, RoleSummary
 
 MAX_MOMENTS = 4
@@ -60,7 +60,7 @@ def page_view(
         "interruptions": report.conversation.interruptions[:MAX_INTERRUPTIONS],
         "more_interruptions": max(0, len(report.conversation.interruptions) - MAX_INTERRUPTIONS),
         "report": report,
-        "reasons": [reason for name, reason in report.reasons.items() if name != "part"],
+        "reasons": [reason for name, reason in report.reasons.items() if name in ("recording", "transcript")],
         "has_audio": has_audio,
         "has_text": include_text and any(turn.text for turn in report.turns),
         "text_left_out": not include_text,
@@ -68,6 +68,8 @@ def page_view(
         "has_course": any(turn.timeline is not None for turn in report.turns),
         "no_intensity": sum(turn.emotion is not None and turn.intensity is None for turn in report.turns),
         "untimed": sum(turn.start is None for turn in report.turns),
+        "recognition": recognition_words(report),
+        "redaction": redaction_words(report),
         "estimated": report.transcript is not None and report.transcript.times == "estimated",
         "letters": [style_of(label).letter for label in (*labels, UNCERTAIN)],
         "names": [*labels, UNCERTAIN],
@@ -99,6 +101,8 @@ def _facts(report: CallReport) -> list[tuple[str, str]]:
     if transcript:
         language = f", {transcript.language}" if transcript.language else ""
         facts.append(("Words", f"{transcript.format}{language}, times {transcript.times}"))
+        if report.recognition and report.recognition.confidence is not None:
+            facts.append(("Words recognised", f"{report.recognition.confidence:.0%} sure"))
     else:
         facts.append(("Words", "none, sound only"))
     facts.append(("Model", f"{report.model.id} @ {report.model.revision[:12]}"))

@@ -9,6 +9,7 @@ from mmser.types import CallReport
 _NUMBERS: Final = (
     "start",
     "end",
+    "text_confidence",
     "confidence",
     "intensity",
     "change",

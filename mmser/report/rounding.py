@@ -7,7 +7,18 @@ passes: a report never holds NaN.
 import dataclasses
 import math
 
-from mmser.types import Change, Emotion, Intensity, Prediction, Seconds, Timeline, Turn, Window, Word
+from mmser.types import (
+    Change,
+    Emotion,
+    Intensity,
+    Prediction,
+    Redaction,
+    Seconds,
+    Timeline,
+    Turn,
+    Window,
+    Word,
+)
 
 
 def decimals(value: float, digits: int) -> float:
@@ -63,6 +74,12 @@ def _word(word: Word) -> Word:
     confidence = None if word.confidence is None else probability(word.confidence)
     start, end = optional_seconds(word.start), optional_seconds(word.end)
     return dataclasses.replace(word, start=start, end=end, confidence=confidence)
+
+
+def rounded_redaction(redaction: Redaction) -> Redaction:
+    """Return `redaction` with rounded times."""
+    spans = tuple(tuple(seconds(time) for time in span) for span in redaction.spans)
+    return dataclasses.replace(redaction, spans=spans)
 
 
 def rounded_prediction(prediction: Prediction) -> Prediction:

@@ -1,8 +1,8 @@
-"""What the terminal and the page show alike: clock times, and which moments stand out."""
+"""What the terminal and the page show alike: clock times, which moments stand out, where words came from."""
 
 from collections.abc import Sequence
 
-from mmser.types import Seconds, TurnReport
+from mmser.types import CallReport, Seconds, TurnReport
 
 
 def clock(seconds: Seconds | None) -> str:
@@ -33,3 +33,31 @@ def _strength(turn: TurnReport) -> tuple[bool, float]:
     if turn.intensity is None:
         return False, confidence
     return True, turn.intensity.value * confidence
+
+
+def recognition_words(report: CallReport) -> str | None:
+    """Say how the words were recognised and what was left out; None where mmser did not recognise them."""
+    known = report.recognition
+    if known is None:
+        return None
+    parts = [f"{known.recogniser} ({known.version})", f"{known.num_words:,} words"]
+    if known.confidence is not None:
+        parts.append(f"{known.confidence:.0%} sure")
+    if known.language is not None and known.language_probability is not None:
+        parts.append(f"language {known.language} ({known.language_probability:.0%} sure)")
+    elif known.language is not None:
+        parts.append(f"language {known.language} (stated)")
+    if known.dropped:
+        told = ", ".join(f"{reason} {count}" for reason, count in known.dropped.items())
+        parts.append(f"{sum(known.dropped.values())} not believed ({told})")
+    if known.crosstalk_words:
+        parts.append(f"{known.crosstalk_words} words of crosstalk left out")
+    return " · ".join(parts)
+
+
+def redaction_words(report: CallReport) -> str | None:
+    """Say what was taken out of the words; None where nothing was to be."""
+    if report.redaction is None:
+        return None
+    counts = report.redaction.counts
+    return ", ".join(f"{kind.replace('_', ' ')} {count}" for kind, count in counts.items()) or "nothing found"

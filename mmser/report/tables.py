@@ -6,10 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+from mmser.transcripts.cells import inert
 from mmser.types import CallReport, TurnReport
-
-# What a spreadsheet would run when a cell begins with it, in the full-width forms too.
-_RUNS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def turn_rows(report: CallReport) -> Iterator[dict[str, Any]]:
@@ -38,6 +36,7 @@ def _row(turn: TurnReport, labels: tuple[str, ...]) -> dict[str, Any]:
         "speaker": turn.speaker,
         "role": turn.role,
         "text": turn.text,
+        "text_confidence": turn.text_confidence,
         "emotion": said.label if said else None,
         "top_emotion": said.top if said else None,
         "confidence": said.confidence if said else None,
@@ -82,13 +81,6 @@ def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     return inert(value) if isinstance(value, str) else value
-
-
-def inert(text: str) -> str:
-    """Return `text` so that no spreadsheet takes it for a formula."""
-    text = text.replace("\0", "")
-    # Some programs strip leading blanks before they look for a formula.
-    return f"'{text}" if text.lstrip(" \u00a0\ufeff").startswith(_RUNS) else text
 
 
 _EMPTY_TURN: Final = TurnReport(

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from mmser.report.clock import report_clock
 from mmser.report.palette import UNCERTAIN, style_of
-from mmser.report.shown import clock, strongest
+from mmser.report.shown import clock, recognition_words, redaction_words, strongest
 from mmser.types import CallReport, ChangePoint, Emotion, RoleSummary, TurnReport
 
 MAX_MOMENTS: Final = 5
@@ -209,6 +209,9 @@ def _talk(console: Console, report: CallReport) -> None:
     line = " · ".join(f"{name} {value:.1f} s" for name, value in known if value is not None)
     if line:
         _print(console, Text(line))
+    for name, said in (("Words by", recognition_words(report)), ("Taken out:", redaction_words(report))):
+        if said is not None:
+            _print(console, Text(f"{name} {plain(said)}"))
 
 
 def _policy(report: CallReport) -> Text:

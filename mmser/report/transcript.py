@@ -2,11 +2,13 @@
 
 from typing import Final
 
+from mmser.talks import BACKCHANNEL, OVERLAP
+from mmser.transcription.turns import DROPPED
 from mmser.transcripts import write_json
 from mmser.types import CallReport, Transcript, Turn, TurnReport
 
 # The others speak of one analysis (a part that was cut, a language that was not read), not of the words.
-KEPT_FLAGS: Final = ("times_estimated", "overlap")
+KEPT_FLAGS: Final = ("times_estimated", OVERLAP, BACKCHANNEL)
 
 
 def to_transcript(report: CallReport) -> str:
@@ -18,6 +20,8 @@ def to_transcript(report: CallReport) -> str:
             format="listening" if read is None else read.format,
             times="given" if read is None else read.times,
             language=None if read is None else read.language,
+            recognition=report.recognition,
+            redaction=report.redaction,
         )
     )
 
@@ -32,5 +36,5 @@ def _turn(turn: TurnReport) -> Turn:
         role=turn.role,
         text=turn.text,
         words=turn.words,
-        flags=tuple(flag for flag in turn.flags if flag in KEPT_FLAGS),
+        flags=tuple(flag for flag in turn.flags if flag in KEPT_FLAGS or flag.startswith(DROPPED)),
     )

@@ -4,15 +4,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from mmser.language import is_unspaced
 from mmser.report.changes import NOTHING_BEFORE
 from mmser.report.policy import is_withheld
-from mmser.report.rounding import decimals
+from mmser.report.rounding import decimals, probability
 from mmser.report.timing import to_ms
+from mmser.transcription.turns import DROPPED
 from mmser.types import Prediction, Seconds, Timeline, TranscriptInfo, Turn, TurnReport
 
 MIN_RATE_MS: Final = 500  # a rate over less says nothing
-# Languages written without spaces: their words cannot be counted from text.
-UNSPACED: Final = ("zh", "yue", "ja", "th", "lo", "km", "my")
 ESTIMATED: Final = "times_estimated"
 OPPOSED: Final = "words_against_voice"
 
@@ -68,6 +68,7 @@ def turn_report(
         role=turn.role,
         text=turn.text,
         words=turn.words,
+        text_confidence=_text_confidence(turn, reasons),
         emotion=prediction.emotion if prediction else None,
         intensity=prediction.intensity if prediction else None,
         change=prediction.change if prediction else None,
@@ -93,8 +94,23 @@ def _input_reasons(turn: Turn, transcript: TranscriptInfo | None, *, has_recordi
     if turn.speaker is None:
         reasons["speaker"] = "no speaker is named"
     if turn.text is None:
-        reasons["text"] = "no transcript" if transcript is None else "no words"
+        reasons["text"] = "no transcript" if transcript is None else _why_no_words(turn)
     return reasons
+
+
+def _why_no_words(turn: Turn) -> str:
+    """Say of a turn of a call that has words why it has none itself."""
+    why = [flag.removeprefix(DROPPED).replace("_", " ") for flag in turn.flags if flag.startswith(DROPPED)]
+    return f"what was recognised was not believed ({', '.join(why)})" if why else "no words"
+
+
+def _text_confidence(turn: Turn, reasons: dict[str, str]) -> float | None:
+    """Return the mean confidence of a turn's words, in [0, 1]; a word without one counts as sure."""
+    stated = [word.confidence for word in turn.words]
+    if any(one is not None for one in stated):
+        return probability(sum(1.0 if one is None else one for one in stated) / len(stated))
+    reasons["text_confidence"] = reasons.get("text", "the transcript states none")
+    return None
 
 
 def _no_score_reasons(turn: Turn, withheld: str | None, unscored: Mapping[str, str]) -> dict[str, str]:
@@ -156,7 +172,7 @@ def words_per_minute(
 
     Counted are turns with given times and words; words are tokens that hold a letter or a digit.
     """
-    if transcript is not None and (transcript.language or "").split("-")[0] in UNSPACED:
+    if transcript is not None and is_unspaced(transcript.language):
         return None, f"the language {transcript.language!r} is written without spaces between words"
     counted, length, reason = 0, 0, "no turn"
     for turn in turns:

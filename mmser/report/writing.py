@@ -6,7 +6,7 @@ import functools
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mmser.errors import OutputError
@@ -28,7 +28,7 @@ def write_outputs(files: Mapping[Path, bytes | str], *, overwrite: bool, stale: 
         OutputError: if a file exists and `overwrite` is false, if a folder cannot be created, or if the disk
             is full or refuses.
     """
-    _check(files, overwrite=overwrite)
+    check_outputs(files, overwrite=overwrite)
     undo: list[Callable[[], None]] = []  # newest last
     temporary: list[Path] = []
     try:
@@ -54,7 +54,13 @@ def write_outputs(files: Mapping[Path, bytes | str], *, overwrite: bool, stale: 
             backup.unlink(missing_ok=True)
 
 
-def _check(files: Mapping[Path, bytes | str], *, overwrite: bool) -> None:
+def check_outputs(files: Iterable[Path], *, overwrite: bool) -> None:
+    """Refuse files that cannot be written, before any work is done.
+
+    Raises:
+        OutputError: if one exists and `overwrite` is false, is no file, or a file stands where its folder
+            should be.
+    """
     for path in files:
         if (path.exists() or path.is_symlink()) and not path.is_file():
             raise OutputError(

@@ -4,6 +4,7 @@ Trained on subtitles, Whisper fills silence and noise with phrases of their make
 (Koenecke et al. 2024, "Careless Whisper"); its own confidence is often high there.
 """
 
+import itertools
 import re
 import unicodedata
 import zlib
@@ -71,6 +72,22 @@ _STOCK = (
     "продолжение следует",
     "субтитры сделал dimatorzok",
 )
+
+
+def disbelieve(segments: Sequence[Segment], speech: Speech) -> list[str | None]:
+    """Return for each segment of a chunk, in order, why its words are not believed; None if they are.
+
+    A loop may go on over segments, each of which says its phrase once.
+    """
+    reasons = [why_unbelievable(segment, speech) for segment in segments]
+    texts = [plain(segment.text) for segment in segments]
+    first = 0
+    for _, group in itertools.groupby(texts):
+        count = len(list(group))
+        if count >= MIN_LOOP:
+            reasons[first : first + count] = [reason or "loop" for reason in reasons[first : first + count]]
+        first += count
+    return reasons
 
 
 def why_unbelievable(segment: Segment, speech: Speech) -> str | None:

@@ -1,5 +1,6 @@
 """The recogniser of the package openai-whisper."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -39,6 +40,11 @@ class OpenAIWhisper:
             raise ModelError(
                 f"{path} holds no weights of openai-whisper ({reason}); give a .pt file that it can load"
             ) from error
+        heads = whisper._ALIGNMENT_HEADS.get(path.stem)
+        if heads is not None:
+            # Loading by path leaves them out, and words then get their times from heads that do not align.
+            with contextlib.suppress(RuntimeError):  # weights of another shape that bear the name
+                self.model.set_alignment_heads(heads)
         self.version = f"openai-whisper {metadata.version('openai-whisper')} {file_digest(path)}"
 
     def knows(self, language: str) -> bool:

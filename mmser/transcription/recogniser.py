@@ -9,6 +9,7 @@ from mmser.audio.files import Waveform
 from mmser.errors import UsageError
 from mmser.transcription.segments import Recognised
 
+DEFAULT_RECOGNISER = "whisper:small"
 ENGINES = ("whisper", "faster-whisper", "hf")
 FORMS = "whisper:small, whisper:FILE.pt, faster-whisper:small or hf:ORGANISATION/MODEL"
 

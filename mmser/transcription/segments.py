@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, replace
 
+from mmser.record import Record
 from mmser.types import Word
 
 
 @dataclass(frozen=True, kw_only=True)
-class Segment:
+class Segment(Record):
     """A phrase that was recognised; times in seconds, on the clock of what was given to the recogniser."""
 
     start: float
@@ -31,7 +32,7 @@ class Segment:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recognised:
+class Recognised(Record):
     """All that a recogniser heard in one chunk."""
 
     segments: tuple[Segment, ...]

@@ -1,14 +1,17 @@
 """Our own JSON, `mmser.transcript/1`: what `write_json` writes, read back without loss."""
 
 import typing
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from mmser.errors import TranscriptError
 from mmser.labels import ROLES
 from mmser.transcripts.entries import check_span, count
 from mmser.transcripts.fields import Json, get, kind, objects, shown
-from mmser.types import Times, Transcript, Turn, Word
+from mmser.types import Recognition, Redaction, Times, Transcript, Turn, Word
 
+R = TypeVar("R", Recognition, Redaction)
 SCHEMA: Final = "mmser.transcript/1"
 
 _NUMBER, _TEXT = (int, float), (str,)
@@ -20,7 +23,8 @@ _TURN: Final[dict[str, tuple[type, ...]]] = {
     "text": _TEXT, "words": (list,), "flags": (list,),
 }  # fmt: skip
 _TRANSCRIPT: Final[dict[str, tuple[type, ...]]] = {
-    "schema": _TEXT, "turns": (list,), "format": _TEXT, "times": _TEXT, "language": _TEXT, "warnings": (list,)
+    "schema": _TEXT, "turns": (list,), "format": _TEXT, "times": _TEXT, "language": _TEXT,
+    "warnings": (list,), "recognition": (dict,), "redaction": (dict,),
 }  # fmt: skip
 
 
@@ -61,7 +65,21 @@ def read_own(data: Json) -> Transcript:
         times=times,
         language=data.get("language"),
         warnings=tuple(warnings),
+        recognition=_record(data.get("recognition"), Recognition, "recognition"),
+        redaction=_record(data.get("redaction"), Redaction, "redaction"),
     )
+
+
+def _record(value: object, kind: type[R], where: str) -> R | None:
+    """Read a record that was written beside the turns."""
+    if value is None:
+        return None
+    try:
+        return TypeAdapter(kind).validate_python(value, strict=False)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise TranscriptError(f"{where}: {place}: {first['msg']}") from error
 
 
 def _turn(item: Json, where: str, *, timed: bool) -> Turn:

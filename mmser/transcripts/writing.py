@@ -1,13 +1,18 @@
-"""Write transcripts: WebVTT, SRT and our own JSON."""
+"""Write transcripts: WebVTT, SRT, plain text, CSV and our own JSON."""
 
+import csv
 import html
+import io
 import json
 from collections.abc import Iterable
 
 from mmser.errors import OutputError
+from mmser.transcripts.cells import inert
 from mmser.transcripts.clock import as_clock
 from mmser.transcripts.own import SCHEMA
 from mmser.types import Transcript, Turn
+
+COLUMNS = ("id", "start", "end", "channel", "speaker", "role", "text", "confidence", "flags")
 
 
 def write_webvtt(source: Transcript | Iterable[Turn]) -> str:
@@ -21,9 +26,8 @@ def write_webvtt(source: Transcript | Iterable[Turn]) -> str:
         blocks[0] += f"\nLanguage: {source.language}"
     for turn in _turns(source):
         text = html.escape(_lines(turn.text), quote=False)
-        if turn.speaker:
-            speaker = html.escape(" ".join(turn.speaker.split()), quote=False)
-            text = f"<v {speaker}>{text}</v>"
+        if name := _name(turn):
+            text = f"<v {html.escape(name, quote=False)}>{text}</v>"
         blocks.append(f"{_timing(turn, '.', 'WebVTT')}\n{text}")
     return "\n\n".join(blocks) + "\n"
 
@@ -36,14 +40,49 @@ def write_srt(source: Transcript | Iterable[Turn]) -> str:
     """
     blocks = []
     for number, turn in enumerate(_turns(source), start=1):
-        speaker = f"{' '.join(turn.speaker.split())}: " if turn.speaker else ""
+        name = _name(turn)
+        speaker = f"{name}: " if name else ""
         blocks.append(f"{number}\n{_timing(turn, ',', 'SRT')}\n{speaker}{_lines(turn.text)}")
     return "\n\n".join(blocks) + "\n"
+
+
+def write_text(source: Transcript | Iterable[Turn]) -> str:
+    """Return a line for each turn with words: "[0:00:05.000] agent: …"; times only where there are any."""
+    lines = []
+    for turn in _turns(source):
+        words = " ".join((turn.text or "").split())
+        if words:
+            time = "" if turn.start is None else f"[{as_clock(turn.start, '.')}] "
+            name = _name(turn)
+            lines.append(f"{time}{f'{name}: ' if name else ''}{words}\n")
+    return "".join(lines)
+
+
+def write_csv(source: Transcript | Iterable[Turn]) -> str:
+    """Return a row for each turn; text that a spreadsheet would run as a formula gets an apostrophe."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for turn in _turns(source):
+        stated = [word.confidence for word in turn.words if word.confidence is not None]
+        sure = f"{sum(stated) / len(stated):.4f}" if stated else ""
+        times = ["" if time is None else f"{time:.3f}" for time in (turn.start, turn.end)]
+        channel = "" if turn.channel is None else turn.channel
+        texts = [inert(text or "") for text in (turn.speaker, turn.role, turn.text)]
+        writer.writerow([turn.id, *times, channel, *texts, sure, "+".join(turn.flags)])
+    return out.getvalue()
 
 
 def write_json(transcript: Transcript) -> str:
     """Return `mmser.transcript/1`, which `read_transcript` reads back without loss."""
     return json.dumps({"schema": SCHEMA, **transcript.to_dict()}, ensure_ascii=False, indent=1) + "\n"
+
+
+def _name(turn: Turn) -> str | None:
+    """Return who is named: the role where the speaker has no name but a channel's."""
+    speaker = " ".join((turn.speaker or "").split())
+    unnamed = not speaker or speaker == f"ch_{turn.channel}"
+    return turn.role if unnamed and turn.role != "unknown" else speaker or None
 
 
 def _turns(source: Transcript | Iterable[Turn]) -> Iterable[Turn]:

@@ -11,7 +11,7 @@ from mmser.report.document import from_json
     ("arguments", "code", "message"),
     [
         ((), 2, "nothing to analyse"),
-        (("x.wav",), 2, "--no-asr"),
+        (("x.wav", "--asr", "smal"), 2, "whisper:small"),
         (("x.wav", "--bogus"), 2, "--bogus"),
         (("x.wav", "--roles", "agent,boss"), 2, "'boss' is not a role"),
         (("x.wav", "--role", "agent"), 2, "write --role SPEAKER=ROLE"),

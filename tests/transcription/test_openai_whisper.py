@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from whisper_fixtures import write_openai
 
 from mmser.errors import ModelError
 from mmser.transcription.openai_whisper import OpenAIWhisper
+from tests.transcription.whisper_fixtures import write_openai
 
 RATE = 16_000
 SAID = ((0.0, "My parcel is late, and nobody calls me.", 2.0), (2.4, "It costs $25.", 3.6))

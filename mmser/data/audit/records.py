@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from mmser.types import Record, Seconds
+from mmser.record import Record
+from mmser.types import Seconds
 
 SCHEMA = "mmser.audit/1"
 MAX_EXAMPLES = 5  # names in a finding; the counts are of all

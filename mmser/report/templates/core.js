@@ -4,12 +4,13 @@ const data = JSON.parse(document.getElementById('mmser-data').textContent);
 const turns = data.turns;
 const UNCERTAIN = data.labels.length;
 const SCALE = 10000;
+const DOUBTFUL = 0.6; // words recognised with less than this are shown as doubtful
 const ROLE_NAMES = { agent: 'Agent', customer: 'Customer', system: 'System', unknown: 'Unknown role' };
 const ARROWS = { '-1': '◆', 0: '▼', 1: '▲', 2: '◆' };
 
 // Columns of a turn's row; html_data.py writes them in this order.
 const ID = 0, START = 1, END = 2, ROLE = 3, SPEAKER = 4, TEXT = 5, EMOTION = 6, INTENSITY = 7, CHANGE = 8,
-  AUDIO_ONLY = 9, TEXT_ONLY = 10, MODALITIES = 11, LOUDNESS = 12, SPEED = 13, FLAGS = 14, REASONS = 15, WINDOWS = 16, COURSE = 17;
+  AUDIO_ONLY = 9, TEXT_ONLY = 10, MODALITIES = 11, LOUDNESS = 12, SPEED = 13, FLAGS = 14, REASONS = 15, WINDOWS = 16, COURSE = 17, SURE = 18;
 
 const $ = (id) => document.getElementById(id);
 

@@ -95,6 +95,7 @@ function factLines(turn) {
   add('Used', seen ? ['sound', 'words'].filter((_, k) => seen & (k + 1)).join(' and ') : null, reasons.modalities || reasons.emotion);
   add('Intensity', turn[INTENSITY] ? `${(turn[INTENSITY][0] / SCALE).toFixed(2)} ${data.levels[turn[INTENSITY][1]]}` : null, reasons.intensity);
   add('Shift', change ? `${percent(change[0])}${change[1] ? `, ${change[2] < 0 ? 'no direction' : data.directions[change[2]]}` : ''}` : null, reasons.change);
+  if (turn[SURE] !== null) add('Words recognised', `${percent(turn[SURE])} sure`);
   add('Loudness', turn[LOUDNESS] === null ? null : `${turn[LOUDNESS].toFixed(1).replace('-', '−')} dBFS`, reasons.loudness_dbfs);
   add('Words per minute', turn[SPEED] === null ? null : String(turn[SPEED]), reasons.words_per_minute);
   if (flagsOf(turn).length) add('Flags', flagsOf(turn).map((flag) => flag.replaceAll('_', ' ')).join(', '));
@@ -150,7 +151,7 @@ function courseWords(turn) {
 
 function buildDetail(index, onChange, withForm) {
   const turn = turns[index], box = make('div', 'detail');
-  if (turn[TEXT] !== null) box.append(isolated('p', 'words', turn[TEXT]));
+  if (turn[TEXT] !== null) box.append(isolated('p', isDoubtful(turn) ? 'words doubtful' : 'words', turn[TEXT]));
   else if (data.hasText) box.append(make('p', 'fine', `Words: — ${reasonsOf(turn).text || 'none known'}`));
   if (isConflict(turn)) {
     const note = make('p', 'disagree');
@@ -168,13 +169,15 @@ function buildDetail(index, onChange, withForm) {
   return box;
 }
 
+const isDoubtful = (turn) => turn[SURE] !== null && turn[SURE] < DOUBTFUL * SCALE;
+
 function showReadout(index) {
   const turn = turns[index], box = $('readout');
   const head = make('p', 'readout-head');
   head.append(make('span', 'num', timeOf(index)), ' ', isolated('b', '', speakerOf(turn)), ' ', emotionCell(turn));
   if (turn[INTENSITY] !== null) head.append(intensityBar(turn));
   if (turn[EMOTION] !== null && !turn[EMOTION][1]) head.append(make('span', 'quiet', `${percent(turn[EMOTION][2 + turn[EMOTION][0]])} sure`));
-  const rest = turn[TEXT] !== null ? isolated('p', 'words', turn[TEXT]) : make('p', 'fine', data.hasText ? 'no words known' : '');
+  const rest = turn[TEXT] !== null ? isolated('p', isDoubtful(turn) ? 'words doubtful' : 'words', turn[TEXT]) : make('p', 'fine', data.hasText ? 'no words known' : '');
   box.replaceChildren(head, rest);
   if (turn[EMOTION] === null) box.append(make('p', 'fine', reasonsOf(turn).emotion || 'no emotion'));
 }

@@ -160,7 +160,10 @@ function buildRow(index) {
   const open = button('open', 'Details', '', (event) => { event.stopPropagation(); toggle(index); });
   open.setAttribute('aria-expanded', 'false');
   const line = make('div', 'line');
-  const words = cell('text', isolated('span', 'clamp', turn[TEXT] === null ? '' : turn[TEXT]));
+  const said = isolated('span', isDoubtful(turn) ? 'clamp doubtful' : 'clamp', turn[TEXT] === null ? '' : turn[TEXT]);
+  if (turn[TEXT] === null && data.hasText) { said.classList.add('quiet'); said.textContent = `— ${reasonsOf(turn).text || 'none known'}`; }
+  if (isDoubtful(turn)) said.title = `recognised with ${percent(turn[SURE])} confidence`;
+  const words = cell('text', said);
   const who = cell('who', isolated('span', '', speakerOf(turn)));
   if (speakerOf(turn).toLowerCase() !== turn[ROLE]) who.append(make('small', '', turn[ROLE]));
   line.append(cell('time', jump), who, cell('emotion', emotionCell(turn)), cell('intensity', intensityBar(turn)), words, cell('more', open));

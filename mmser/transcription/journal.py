@@ -1,0 +1,147 @@
+"""What was recognised so far, on disk: after a crash the next run goes on at the last finished chunk."""
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mmser.errors import OutputError
+from mmser.speech import ChannelSpeech
+from mmser.transcription.chunks import Chunk
+from mmser.transcription.segments import Recognised
+
+Place = tuple[int, float, float]  # channel, start and end of a chunk in seconds
+
+
+class Journal:
+    """One line of JSON for each finished step, written through to the disk; one process at a time.
+
+    The words in it stand as they were recognised, also where they are to be redacted: it is readable to its
+    owner alone, and to be removed once the output is written.
+
+    Args:
+        path: of the file; made where it is missing, together with its folder.
+        key: what the steps belong to; those of another recording or recogniser are thrown away.
+
+    Raises:
+        OutputError: if it cannot be written, or another process writes it.
+    """
+
+    def __init__(self, path: Path, key: Mapping[str, Any]) -> None:
+        self.path = path
+        self.speech: ChannelSpeech | None = None
+        self.language: tuple[str | None, float | None] | None = None
+        self.chunks: dict[Place, Recognised] = {}
+        header = json.loads(json.dumps(key))
+        with _told(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+        try:
+            self._lock()
+            with _told(path):
+                self._read(header)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(OSError):  # what a full disk did not take was told when it was written
+            self._file.close()
+
+    def keep_speech(self, speech: ChannelSpeech) -> None:
+        """Note where somebody speaks."""
+        self.speech = speech
+        self._write({"stretches": list(speech.stretches.items()), "leaked": list(speech.leaked.items())})
+
+    def keep_language(self, language: str | None, probability: float | None) -> None:
+        """Note which language was found."""
+        self.language = (language, probability)
+        self._write({"language": language, "probability": probability})
+
+    def keep_chunk(self, chunk: Chunk, found: Recognised) -> None:
+        """Note what was recognised in a chunk."""
+        self.chunks[place_of(chunk)] = found
+        self._write({"chunk": place_of(chunk), "found": found.to_dict()})
+
+    def _lock(self) -> None:
+        try:
+            import fcntl
+        except ImportError:  # Windows keeps a file that is open from others by itself
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise OutputError(
+                f"{self.path} is in use: another process is transcribing for the same output; wait for it, "
+                "or name another output with -o"
+            ) from error
+
+    def _read(self, header: Any) -> None:
+        """Take over the steps of an earlier run; what is cut off at the end, or of other work, goes."""
+        good = 0
+        for number, line in enumerate(self._file):
+            step = _parsed(line)
+            if step is None or (number == 0 and step != header):
+                break
+            if number and not self._take(step):
+                break
+            good += len(line)
+        self._file.seek(good)
+        self._file.truncate()
+        if not good:
+            self._write(header)
+
+    def _take(self, step: Any) -> bool:
+        """Take one step over; False where it is none."""
+        try:
+            if "chunk" in step:
+                channel, start, end = step["chunk"]
+                self.chunks[(channel, start, end)] = Recognised.from_dict(step["found"])
+            elif "stretches" in step:
+                stretches = {channel: [(s, e) for s, e in found] for channel, found in step["stretches"]}
+                self.speech = ChannelSpeech(stretches=stretches, leaked=dict(step["leaked"]))
+            else:
+                self.language = (step["language"], step["probability"])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return False
+        return True
+
+    def _write(self, step: Any) -> None:
+        with _told(self.path):
+            self._file.write(json.dumps(step, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+
+def place_of(chunk: Chunk) -> Place:
+    """Return what a chunk is known by."""
+    return chunk.channel, chunk.start, chunk.end
+
+
+def _parsed(line: bytes) -> Any:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Any:
+    """Say of a failure to write in one sentence where and why."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{path}, which keeps what is transcribed so far, cannot be written: {error.strerror or error}; "
+            "free space, or name another output with -o"
+        ) from error

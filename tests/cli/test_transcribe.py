@@ -1,0 +1,189 @@
+"""`mmser transcribe`, with tiny Whisper weights that say a script."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from mmser import cli
+from mmser.cli.call_options import journal_of
+from mmser.cli.transcribe import Format
+from mmser.transcripts import read_transcript
+from tests.transcription.whisper_fixtures import write_hugging_face, write_openai
+
+SAMPLE = Path(__file__).parents[2] / "mmser" / "assets" / "sample" / "call.wav"
+SAID = ((0.0, "My card is 4111 1111 1111 1111, and", 2.0), (2.4, "nobody calls me.", 3.6))
+MARKED = "My card is [card], and nobody calls me."
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_openai(tmp_path_factory.mktemp("weights") / "says.pt", *SAID)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path:
+    """A folder with the bundled call in every format."""
+    folder = tmp_path_factory.mktemp("written")
+    outputs = [part for shape in Format for part in ("-o", str(folder / f"call.{shape.value}"))]
+    arguments = ["transcribe", str(SAMPLE), "--roles", "agent,customer", "--asr", str(weights), "-q"]
+    assert cli.run([*arguments, *outputs]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("shape", [shape.value for shape in Format])
+def test_every_format_is_read_again_with_the_same_words_times_and_roles(written: Path, shape: str):
+    read = read_transcript(written / f"call.{shape}")
+    spoken = [turn for turn in read.turns if turn.text]
+    assert len(spoken) == 4
+    assert {turn.role for turn in spoken} == {"agent", "customer"}
+    assert all(turn.text == " ".join(text for _, text, _ in SAID) for turn in spoken)
+    assert spoken[0].start == pytest.approx(0.866, abs=0.002)
+
+
+def test_the_json_says_how_the_words_were_recognised(written: Path):
+    data = json.loads((written / "call.json").read_text("utf-8"))
+    known = data["recognition"]
+    assert known["version"].startswith("openai-whisper ") and known["num_words"] == 44
+    assert data["format"].endswith("says.pt") and data["redaction"] is None
+    assert data["language"] == known["language"] is not None
+    assert not list(written.glob(".*")), "the journal is gone"
+
+
+def test_without_an_output_it_is_printed(mmser, weights: Path):
+    ran = mmser("transcribe", SAMPLE, "--asr", weights, "--roles", "agent,customer", "--format", "vtt")
+    assert ran.code == 0
+    assert ran.out.startswith("WEBVTT\n") and ran.out.count("<v agent>") == 2
+
+
+def test_redacted_words_are_in_no_output(mmser, weights: Path, tmp_path: Path):
+    outputs = [part for shape in Format for part in ("-o", tmp_path / f"call.{shape.value}")]
+    pattern = "name=calls me"
+    ran = mmser("transcribe", SAMPLE, "--asr", weights, "--redact-pattern", pattern, *outputs)
+    assert ran.code == 0
+    for shape in Format:
+        text = (tmp_path / f"call.{shape.value}").read_text("utf-8")
+        assert "4111" not in text and "calls me" not in text and "[card]" in text
+    data = json.loads((tmp_path / "call.json").read_text("utf-8"))
+    assert data["redaction"]["counts"] == {"card": 4, "name": 4}
+    assert len(data["redaction"]["spans"]) >= 4
+    spoken = [turn for turn in data["turns"] if turn["text"]]
+    assert {turn["text"] for turn in spoken} == {MARKED.replace("calls me.", "[name].")}
+    assert all("1111" not in word["text"] for turn in spoken for word in turn["words"])
+
+
+def test_silence_gives_an_empty_transcript_and_says_so(mmser, weights: Path, tmp_path: Path):
+    soundfile.write(tmp_path / "still.wav", np.zeros((16_000 * 5, 2)), 16_000)
+    outputs = [part for shape in Format for part in ("-o", tmp_path / f"call.{shape.value}")]
+    ran = mmser("transcribe", tmp_path / "still.wav", "--asr", weights, *outputs)
+    assert ran.code == 0 and "no speech was found" in ran.err
+    assert (tmp_path / "call.vtt").read_text() == "WEBVTT\n"
+    assert json.loads((tmp_path / "call.json").read_text())["turns"] == []
+
+
+# --- crashes -------------------------------------------------------------------------------------
+
+
+def test_a_run_that_is_killed_goes_on_and_gives_what_an_undisturbed_one_gives(
+    mmser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    write_hugging_face(tmp_path / "says", *SAID)  # its software starts faster
+    sound, rate = soundfile.read(SAMPLE)
+    soundfile.write("long.wav", np.tile(sound, (4, 1)), rate)
+    arguments = ["transcribe", "long.wav", "--roles", "agent,customer", "--asr", "hf:says", "-o"]
+    journal = journal_of(tmp_path / "killed.json")
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "mmser", *arguments, "killed.json"],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
+        stderr=subprocess.DEVNULL,
+    )
+    while killed.poll() is None and not (journal.exists() and b'"chunk"' in journal.read_bytes()):
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    assert b'"chunk"' in journal.read_bytes() and not Path("killed.json").exists()
+
+    again, whole = mmser(*arguments, "killed.json"), mmser(*arguments, "whole.json")
+    assert again.code == whole.code == 0
+    assert "finding speech" in whole.err and "finding speech" not in again.err, "it did not begin anew"
+    assert Path("killed.json").read_bytes() == Path("whole.json").read_bytes()
+    assert not journal.exists()
+
+
+def test_analyze_recognises_words_itself_and_leaves_no_journal(mmser, model, weights: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    arguments = ("analyze", SAMPLE, "--roles", "agent,customer", "--model", model, "--asr", weights)
+    ran = mmser(*arguments, "--end", "30", "--redact", "--no-audio", "-o", out)
+    assert ran.code == 0 and "recognising words" in ran.err
+    report = json.loads((out / "report.json").read_text("utf-8"))
+    assert MARKED in {turn["text"] for turn in report["turns"]}
+    assert report["recognition"]["num_words"] == 22 and report["redaction"]["counts"] == {"card": 2}
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+# --- refusals ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ((), 2, "nothing to transcribe"),
+        (("nowhere.wav",), 1, "nowhere.wav does not exist"),
+        ((SAMPLE, "-o", "call.docx"), 2, "'.docx' is none; formats are .vtt, .srt, .json, .txt, .csv"),
+        ((SAMPLE, "-o", "call"), 2, "'none' is none"),
+        ((SAMPLE, "--roles", "agent"), 2, "--roles names 1 channels"),
+        ((SAMPLE, "--asr", "whisper:smal"), 2, "did you mean small?"),
+        ((SAMPLE, "--device", "tpu"), 2, "--device 'tpu'"),
+        ((SAMPLE, "--language", "klingon"), 2, "--language"),
+        ((SAMPLE, "--redact-pattern", "name"), 2, "NAME=REGEX"),
+        ((SAMPLE, "--redact-pattern", "name=("), 2, "name"),
+        ((SAMPLE, "--diarization", "nowhere.rttm"), 1, "nowhere.rttm does not exist"),
+        ((SAMPLE, "--diarization", SAMPLE.with_suffix(".vtt")), 2, "which tell who speaks; drop it"),
+    ],
+)
+def test_a_mistake_is_one_line(mmser, weights, tmp_path, monkeypatch, arguments, code: int, message: str):
+    monkeypatch.chdir(tmp_path)
+    ran = mmser("transcribe", *arguments, *(() if "--asr" in arguments else ("--asr", weights)))
+    assert ran.code == code and message in ran.error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_weights_and_no_network_is_one_line_with_the_way_on(mmser, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    ran = mmser("transcribe", SAMPLE, "--asr", "whisper:tiny", "--model-dir", tmp_path / "weights")
+    assert ran.code == 1
+    for part in (
+        "whisper:tiny",
+        "HF_HUB_OFFLINE",
+        str(tmp_path / "weights" / "tiny.pt"),
+        "--asr whisper:FILE.pt",
+    ):
+        assert part in ran.error
+    assert "--no-asr" not in ran.error, "this command knows no such option"
+
+
+def test_files_that_are_there_stay_unless_they_may_be_replaced(mmser, weights: Path, tmp_path: Path):
+    (tmp_path / "call.vtt").write_text("mine")
+    arguments = ("transcribe", SAMPLE, "--asr", weights, "-o", tmp_path / "call.vtt", "--end", "10")
+    ran = mmser(*arguments)
+    assert ran.code == 1 and "--overwrite" in ran.error
+    assert (tmp_path / "call.vtt").read_text() == "mine"
+    assert mmser(*arguments, "--overwrite").code == 0
+    assert (tmp_path / "call.vtt").read_text().startswith("WEBVTT")
+
+
+def test_an_input_is_never_overwritten(mmser, weights: Path, tmp_path: Path):
+    diarization = tmp_path / "who.csv"
+    diarization.write_text("start,end,speaker,text\n0,9,Anna,x\n")
+    arguments = ("transcribe", SAMPLE, "--asr", weights, "--diarization", diarization)
+    ran = mmser(*arguments, "-o", diarization, "--overwrite")
+    assert ran.code == 1 and "is an input of this transcription" in ran.error
+    assert diarization.read_text().startswith("start,end")

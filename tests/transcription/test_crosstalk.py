@@ -1,0 +1,87 @@
+"""What one party says and the other's channel holds too."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmser.transcription.crosstalk import decibels, find_leaks
+from mmser.types import Word
+from tests.transcription.scripted import words_at
+
+SENTENCE = ((1.0, "my"), (1.3, "parcel"), (1.6, "is"), (1.9, "late"))
+
+
+def levels(*by_channel: float) -> Callable[[float, float, int], float]:
+    return lambda start, end, channel: by_channel[channel]
+
+
+def late(by: float, pairs: tuple[tuple[float, str], ...] = SENTENCE) -> list[Word]:
+    return words_at(*((time + by, text) for time, text in pairs))
+
+
+def test_a_sentence_heard_on_both_channels_stays_on_the_louder_one():
+    words = {0: late(0.0), 1: late(0.2)}
+    assert find_leaks(words, levels(-20.0, -31.0)) == {0: set(), 1: {0, 1, 2, 3}}
+    assert find_leaks(words, levels(-31.0, -20.0)) == {0: {0, 1, 2, 3}, 1: set()}
+
+
+def test_case_and_punctuation_do_not_hide_a_leak():
+    words = {0: late(0.0), 1: words_at((1.1, "My"), (1.4, "parcel,"), (1.7, "is"), (2.0, "late."))}
+    assert find_leaks(words, levels(-20, -25))[1] == {0, 1, 2, 3}
+
+
+def test_words_between_two_leaks_that_were_heard_otherwise_go_with_them():
+    long = (*SENTENCE, (2.2, "again"), (2.5, "i"), (2.8, "want"), (3.1, "it"))
+    heard = [*SENTENCE[:3], (1.9, "great"), *long[4:]]
+    words = {0: words_at(*long), 1: words_at(*heard)}
+    assert find_leaks(words, levels(-20, -30))[1] == set(range(8))
+
+
+def test_what_the_party_says_after_a_leak_stays():
+    words = {0: late(0.0), 1: [*late(0.1), *words_at((4.0, "yes"), (4.3, "it"), (4.6, "is"))]}
+    assert find_leaks(words, levels(-20, -30))[1] == {0, 1, 2, 3}
+
+
+def test_both_may_say_one_word_at_once():
+    words = {0: words_at((1.0, "okay")), 1: words_at((1.1, "okay"))}
+    assert find_leaks(words, levels(-20.0, -23.0)) == {0: set(), 1: set()}
+    assert find_leaks(words, levels(-20.0, -30.0)) == {0: set(), 1: {0}}
+
+
+def test_a_word_that_both_say_stays_in_a_sentence_of_the_partys_own():
+    words = {0: words_at((1.0, "ten")), 1: words_at((1.2, "ten"), (1.6, "days"))}
+    assert find_leaks(words, levels(-20.0, -40.0)) == {0: set(), 1: set()}
+
+
+def test_an_echo_a_second_later_is_an_answer():
+    assert find_leaks({0: late(0.0), 1: late(1.0)}, levels(-20, -40)) == {0: set(), 1: set()}
+
+
+def test_one_channel_has_nothing_to_leak_from():
+    assert find_leaks({0: late(0.0)}, levels(-20.0)) == {0: set()}
+    assert find_leaks({}, levels()) == {}
+
+
+def test_each_channel_of_three_is_compared_with_each():
+    words = {0: late(0.0), 1: late(5.0), 2: late(0.1)}
+    assert find_leaks(words, levels(-20, -20, -30)) == {0: set(), 1: set(), 2: {0, 1, 2, 3}}
+
+
+spoken = st.lists(
+    st.tuples(st.floats(0.0, 20.0), st.sampled_from(["no", "yes", "my", "parcel", "…"])), max_size=20
+).map(lambda pairs: words_at(*sorted(pairs)))
+
+
+@settings(deadline=None, max_examples=80)
+@given(spoken, spoken, st.floats(-60, 0), st.floats(-60, 0))
+def test_the_louder_channel_loses_nothing(one: list[Word], other: list[Word], first: float, second: float):
+    leaks = find_leaks({0: one, 1: other}, levels(first, second))
+    assert leaks[0 if first >= second else 1] == set()
+    assert find_leaks({1: other, 0: one}, levels(first, second)) == leaks or first == second
+
+
+def test_silence_has_a_level():
+    assert decibels(0.0) == pytest.approx(-120.0)
+    assert decibels(1.0) == 0.0

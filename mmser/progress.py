@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 ProgressCallback = Callable[[str, float, float], None]
-"""Called with a stage ("listening", "placing", "analysing", "writing"), what is done, and the total.
+"""Called with a stage, what is done, and the total.
 
-Both numbers are in the stage's own unit; a total of 0 means that it is not known.
+Stages are "loading" and "fetching" (bytes) of what recognises words, "listening", "transcribing" (seconds of
+sound), "placing", "analysing" (turns) and "writing". Both numbers are in the stage's own unit; a total of 0
+means that it is not known.
 """
 
 

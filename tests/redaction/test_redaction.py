@@ -2,7 +2,6 @@ import dataclasses
 import time
 
 import pytest
-from said import redacted, texts, timed_turns, turn, turns
 
 import mmser
 from mmser.errors import UsageError
@@ -10,6 +9,7 @@ from mmser.redaction import KINDS, parse_patterns, redact_turns
 from mmser.redaction.cards import luhn_valid
 from mmser.transcripts import read_transcript
 from mmser.types import Turn, Word
+from tests.redaction.said import redacted, texts, timed_turns, turn, turns
 
 CARDS = [
     ("My card is 4111 1111 1111 1111.", "My card is [card]."),

@@ -2,10 +2,10 @@ import re
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from said import texts, timed_turns, turns
 
 from mmser.redaction import redact_turns
 from mmser.redaction.cards import luhn_valid
+from tests.redaction.said import texts, timed_turns, turns
 
 DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 TEENS = [
@@ -44,8 +44,10 @@ def say(group: str, how: str) -> str:
         return group
     if how == "fullwidth":
         return "".join(chr(ord(digit) + 0xFEE0) for digit in group)
-    if how == "pairs" and len(group) % 2 == 0 and all(group[i] != "0" for i in range(0, len(group), 2)):
-        return " ".join(pair(group[i : i + 2]) for i in range(0, len(group), 2))
+    pairs = [group[i : i + 2] for i in range(0, len(group), 2)]
+    # "Twenty one" is 21 to everybody: nobody says 20 and then 1 so.
+    if how == "pairs" and len(group) % 2 == 0 and all(p[0] == "1" or "0" not in p for p in pairs):
+        return " ".join(map(pair, pairs))
     return " ".join(DIGITS[int(digit)] for digit in group)
 
 

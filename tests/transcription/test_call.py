@@ -16,7 +16,7 @@ from mmser.transcription.transcribe import transcribe
 from mmser.transcripts import read_transcript, write_json
 from mmser.types import Transcript, Turn
 from tests.transcription.scripted import RATE, Reader, phrase
-from tests.transcription.test_transcribe import PART, SAMPLE, wav
+from tests.transcription.test_channels_heard import PART, SAMPLE, wav
 
 RTTM = """SPEAKER mono 1 0.0 9.0 <NA> <NA> anna <NA> <NA>
 SPEAKER mono 1 9.0 12.0 <NA> <NA> bert <NA> <NA>

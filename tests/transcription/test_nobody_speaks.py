@@ -9,7 +9,7 @@ import pytest
 from mmser.audio import open_recording
 from mmser.transcription.call import Asr, transcribe_call
 from tests.transcription.scripted import RATE, Reader, phrase
-from tests.transcription.test_transcribe import wav
+from tests.transcription.test_channels_heard import wav
 
 Waveform = npt.NDArray[np.float32]
 SECONDS = 20

@@ -104,8 +104,8 @@ def serving(shelf: Shelf) -> Iterator[Shelf]:
                 shelf.cuts -= 1
                 rest = rest[: len(rest) // 2]
                 self.close_connection = True
+            shelf.sent += len(rest)  # before the client has it and looks
             self.wfile.write(rest)
-            shelf.sent += len(rest)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

@@ -13,10 +13,11 @@ from mmser.errors import AudioError, TranscriptError, UsageError
 from mmser.labels import Role
 from mmser.language import detect_language
 from mmser.progress import ProgressCallback, ignore_progress
-from mmser.redaction import Pattern, redact_transcript
+from mmser.redaction import UNSURE, Pattern, is_unsure, redact_lines, redact_transcript
 from mmser.segmentation import place_turns, turns_from_speech
-from mmser.speech import ChannelSpeech, find_all_speech
-from mmser.transcription.call import Asr, transcribe_call
+from mmser.speech import NOBODY, find_all_speech, leaks_told
+from mmser.transcription.call import AsrRequest, transcribe_call
+from mmser.transcription.parties import same_sound
 from mmser.transcription.word_times import with_times
 from mmser.transcripts import (
     assign_roles,
@@ -57,7 +58,7 @@ def prepare_call(
     speaker_roles: Mapping[str, Role] | None = None,
     language: str | None = None,
     languages_read: Sequence[str] = ("en",),
-    asr: Asr | None = None,
+    asr: AsrRequest | None = None,
     patterns: Sequence[Pattern] | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> Call:
@@ -92,6 +93,7 @@ def prepare_call(
             channel_roles=channel_roles,
             speaker_roles=speaker_roles,
             language=language,
+            patterns=patterns,
             progress=progress,
         )
         turns, path, digest, warnings = read.turns, None, None, list(read.warnings)
@@ -107,8 +109,11 @@ def prepare_call(
             warnings += found
         turns = tuple(map(_with_word_times, turns))
     read = dataclasses.replace(read, turns=turns)
-    if patterns is not None:
+    if patterns is not None and transcript is not None:
         read = redact_transcript(read, patterns)
+        warnings = redact_lines(warnings, patterns)
+        if is_unsure(read):
+            warnings.append(UNSURE)
     spoken = language or read.language or guess_language(turn.text for turn in read.turns)
     turns, unread, told = _flag_unread(read.turns, spoken, languages_read)
     return Call(
@@ -161,7 +166,7 @@ def _lay_over(
     """
     warnings = []
     if twins is not None:
-        warnings.append(f"{_same_sound(twins)}: who speaks is known from the transcript alone")
+        warnings.append(f"{same_sound(twins)}: who speaks is known from the transcript alone")
     if any(turn.start is None or turn.end is None for turn in read.turns):
         read, found = _place(read, source, channel_roles, progress)
         warnings += found
@@ -181,15 +186,11 @@ def _lay_over(
     return flag_unsure_places(turns, twins), read, [*warnings, *found_channels]
 
 
-def _same_sound(twins: tuple[int, int]) -> str:
-    return f"channels {twins[0]} and {twins[1]} (counted from 0) hold the same sound (mono saved as stereo?)"
-
-
 def _require_distinct(twins: tuple[int, int] | None) -> None:
     """Refuse channels that are the same: one party's voice would be judged as the other's."""
     if twins is not None:
         raise AudioError(
-            f"{_same_sound(twins)}, so they do not tell who speaks; give --transcript with speakers, or the "
+            f"{same_sound(twins)}, so they do not tell who speaks; give --transcript with speakers, or the "
             "recording with each party on a channel of its own"
         )
 
@@ -301,7 +302,7 @@ def _by_ear(
     _require_distinct(find_twin_channels(source))
     speech = find_all_speech(source, progress=lambda share: progress("listening", share, 1.0))
     turns = turns_from_speech(speech.stretches, dict(enumerate(channel_roles or ())))
-    warnings = _leaks(speech) if turns else ("no speech was found in the recording",)
+    warnings = leaks_told(speech) if turns else (NOBODY,)
     if speaker_roles:
         turns = assign_roles(Transcript(turns=turns, format="none"), roles=speaker_roles).turns
     return Call(
@@ -310,16 +311,6 @@ def _by_ear(
         channels=_channel_table(turns, channel_roles, source),
         words_read=True,
         warnings=warnings,
-    )
-
-
-def _leaks(speech: ChannelSpeech) -> tuple[str, ...]:
-    """Say how much of another party's voice was left out of each channel."""
-    return tuple(
-        f"{seconds:.0f} s of speech on channel {channel} (counted from 0) was another channel's voice, "
-        "leaking in, and was left out"
-        for channel, seconds in speech.leaked.items()
-        if seconds >= 1
     )
 
 

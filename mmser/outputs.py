@@ -13,6 +13,7 @@ import numpy as np
 from mmser.audio import encode_mp3, open_recording, waveform_envelope
 from mmser.audio.intake import Source
 from mmser.errors import OutputError
+from mmser.redaction import is_unsure
 from mmser.report.aws import to_call_analytics
 from mmser.report.document import to_json
 from mmser.report.html import render_html
@@ -79,6 +80,7 @@ def write_report(
     include_audio: bool = True,
     include_text: bool = True,
     overwrite: bool = False,
+    inputs: Sequence[Path] = (),
 ) -> tuple[Path, ...]:
     """Write report.html, report.json, turns.csv and turns.jsonl, and further formats: all of them, or none.
 
@@ -91,6 +93,7 @@ def write_report(
         include_text: False leaves the words out of every file.
         overwrite: whether a report in the folder may be replaced. Exports of that earlier report that are
             not written anew are removed then: they would speak of another analysis.
+        inputs: further files that must stay, such as a diarization.
 
     Returns:
         The paths written.
@@ -107,11 +110,11 @@ def write_report(
     files[folder / PAGE] = render_page(
         report, folder, sources, include_audio=include_audio, include_text=include_text
     )
-    inputs = _input_files(report, sources)
-    lost = next((path for path in files if path.resolve() in inputs), None)
+    read = _input_files(report, sources) | {path.resolve() for path in inputs}
+    lost = next((path for path in files if path.resolve() in read), None)
     if lost is not None:
         raise OutputError(f"{lost} is an input of this analysis; choose another folder with -o")
-    write_outputs(files, overwrite=overwrite, stale=_stale(folder, files, inputs) if overwrite else ())
+    write_outputs(files, overwrite=overwrite, stale=_stale(folder, files, read) if overwrite else ())
     return tuple(files)
 
 
@@ -165,7 +168,7 @@ def render_page(
     with open_recording(*sources, start=start, end=end) as opened:
         source = opened if report.redaction is None else opened.muted(report.redaction.spans)
         envelope = np.clip(waveform_envelope(source, ENVELOPE_BINS), 0.0, 1.0).round(3).tolist()
-        embed = include_audio and source.duration <= EMBED_SECONDS
+        embed = include_audio and source.duration <= EMBED_SECONDS and not is_unsure(report)
         audio = encode_mp3(source) if embed else None
     return render_html(
         report,

@@ -24,7 +24,7 @@ from mmser.report.policy import check_agent_reason, is_withheld
 from mmser.report.rules import load_rules
 from mmser.scoring import BATCH_SECONDS, Scorer, Scores
 from mmser.timeline import is_default, make_timelines
-from mmser.transcription.call import Asr
+from mmser.transcription.call import AsrRequest
 from mmser.transcription.opening import check_recogniser, open_recogniser
 from mmser.transcription.recogniser import DEFAULT_RECOGNISER, Recogniser
 from mmser.transcripts import plain_text, read_transcript
@@ -220,14 +220,14 @@ class EmotionPipeline:
         diarization: str | PathLike[str] | bytes | Transcript | None,
         journal: str | PathLike[str] | None,
         progress: ProgressCallback,
-    ) -> Asr:
+    ) -> AsrRequest:
         """Say how words are recognised; what is asked for by its name stays open for the next call."""
         if isinstance(asr, str):
             check_recogniser(asr)
             asr = functools.partial(self._recogniser, asr, progress)
         if diarization is not None and not isinstance(diarization, Transcript):
             diarization = read_transcript(diarization)
-        return Asr(
+        return AsrRequest(
             recogniser=asr,
             diarization=diarization,
             journal=None if journal is None else Path(fspath(journal)),

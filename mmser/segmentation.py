@@ -34,9 +34,9 @@ def turns_from_speech(
             id="",
             start=parts[0][0],
             end=parts[-1][1],
-            channel=talk.line,
-            speaker=f"ch_{talk.line}",
-            role=roles.get(talk.line, "unknown"),
+            channel=talk.party,
+            speaker=f"ch_{talk.party}",
+            role=roles.get(talk.party, "unknown"),
             flags=talk.flags(parts[0][0], parts[-1][1]),
         )
         for talk in find_talks(speech, max_pause=max_pause)

@@ -32,6 +32,8 @@ MIN_PEAK: Final = (
 SMOOTHED_FRAMES: Final = 11  # 0.35 s, about two syllables: over it levels are compared
 JOINED_FRAMES: Final = 14  # 0.45 s: a leak goes on over a shorter stretch that does not look like one
 LEAK_DECIBELS: Final = 6.0  # another channel must be louder by this for a voice to be its leak
+MIN_LEAK: Final = 1.0  # s; less is not worth a word
+NOBODY: Final = "no speech was found in the recording"
 OWN_DECIBELS: Final = 3.0  # and the voice softer by this than the channel's own party otherwise is
 
 
@@ -177,6 +179,16 @@ def find_all_speech(
         powers.append(np.concatenate(blocks) if blocks else np.zeros(0))
     return (
         ChannelSpeech(stretches=found) if count < 2 else without_leaks(found, np.array(powers), source.start)
+    )
+
+
+def leaks_told(speech: ChannelSpeech) -> tuple[str, ...]:
+    """Say how much of another party's voice was left out of each channel."""
+    return tuple(
+        f"{seconds:.0f} s of speech on channel {channel} (counted from 0) was another channel's voice, "
+        "leaking in, and was left out"
+        for channel, seconds in speech.leaked.items()
+        if seconds >= MIN_LEAK
     )
 
 

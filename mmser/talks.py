@@ -14,15 +14,17 @@ MIN_OVERLAP: Final = 0.1  # s of speech at once that earns the flag; the detecto
 MAX_BACKCHANNEL: Final = 1.0  # s; a longer one is a contribution of its own
 BACKCHANNEL_MARGIN: Final = 0.3  # s that the other speaks before it and after it
 MAX_TURN: Final = 30.0  # s; what is longer is cut at a pause: few callers have one mood for longer
-OVERLAP: Final = "overlap"
+OVERLAP: Final = "overlap"  # flags of turns
 BACKCHANNEL: Final = "backchannel"
+UNRECOGNISED: Final = "nothing_recognised"
+DROPPED: Final = "words_dropped_"  # begins a flag that ends in why: "words_dropped_loop"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Talk:
     """What one party says without a long pause, and without giving the floor away."""
 
-    line: int  # whose: the channel, or the number of a speaker
+    party: int  # whose: the channel, or the number of a speaker
     parts: tuple[tuple[float, float], ...]  # stretches of speech, in seconds
     overlaps: tuple[tuple[float, float], ...] = ()  # when another speaks at the same time, in seconds
     backchannel: bool = False  # "mhm": short, while another has the floor before and after it
@@ -51,12 +53,9 @@ def find_talks(speech: Mapping[int, Speech], *, max_pause: float = MAX_PAUSE) ->
         max_pause: seconds.
     """
     talks = []
-    for line, stretches in speech.items():
-        others = merge_speech(s for other, found in speech.items() if other != line for s in found)
-        floors = [
-            span for other, found in speech.items() if other != line for span in _floors(found, max_pause)
-        ]
-        floors.sort()
+    for party, stretches in speech.items():
+        others = merge_speech(s for other, found in speech.items() if other != party for s in found)
+        floors = [_floors(found, max_pause) for other, found in speech.items() if other != party]
         for parts in _join(stretches, others, max_pause):
             overlaps = tuple(
                 (max(start, other[0]), min(end, other[1]))
@@ -65,7 +64,7 @@ def find_talks(speech: Mapping[int, Speech], *, max_pause: float = MAX_PAUSE) ->
                 if min(end, other[1]) - max(start, other[0]) >= MIN_OVERLAP
             )
             short = _is_backchannel(parts[0][0], parts[-1][1], floors)
-            talks.append(Talk(line=line, parts=tuple(parts), overlaps=overlaps, backchannel=short))
+            talks.append(Talk(party=party, parts=tuple(parts), overlaps=overlaps, backchannel=short))
     return talks
 
 
@@ -80,19 +79,15 @@ def _floors(stretches: Speech, max_pause: float) -> list[tuple[float, float]]:
     return joined
 
 
-def _is_backchannel(start: float, end: float, floors: Speech) -> bool:
-    """Tell whether this is short and lies within what another says."""
-    return end - start <= MAX_BACKCHANNEL and any(
-        floor[0] <= start - BACKCHANNEL_MARGIN and floor[1] >= end + BACKCHANNEL_MARGIN
-        for floor in _around(floors, start)
-    )
+def _is_backchannel(start: float, end: float, floors: Sequence[Speech]) -> bool:
+    """Tell whether this is short and lies within what another says; `floors` are each party's own."""
+    return end - start <= MAX_BACKCHANNEL and any(_covers(own, start, end) for own in floors)
 
 
-def _around(floors: Speech, time: float) -> Iterator[tuple[float, float]]:
-    """Yield those of ordered stretches, which may overlap, that began before a time and may reach it."""
-    last = bisect.bisect_right(floors, (time, float("inf")))
-    # Of two or three parties at most as many stretches run at once; a few more are looked at.
-    yield from floors[max(0, last - 8) : last]
+def _covers(floors: Speech, start: float, end: float) -> bool:
+    """Tell whether one of ordered, separate stretches holds another, and a margin on both sides."""
+    last = bisect.bisect_right(floors, start - BACKCHANNEL_MARGIN, key=lambda floor: floor[0]) - 1
+    return last >= 0 and floors[last][1] >= end + BACKCHANNEL_MARGIN
 
 
 def _join(stretches: Speech, others: Speech, max_pause: float) -> list[list[tuple[float, float]]]:

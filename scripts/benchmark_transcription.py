@@ -22,7 +22,7 @@ import torch
 from mmser.audio import open_recording
 from mmser.segmentation import turns_from_speech
 from mmser.speech import find_all_speech
-from mmser.transcription.call import Asr, transcribe_call
+from mmser.transcription.call import AsrRequest, transcribe_call
 from mmser.transcription.chunks import cut_chunks
 from mmser.transcription.opening import open_recogniser
 from mmser.transcription.recogniser import Recogniser
@@ -79,7 +79,7 @@ def speed(paths: Sequence[Path]) -> None:
                 lambda: (turns_from_speech(found.stretches, {}), cut_chunks(found.stretches, seconds))
             ),
             "mmser, all of it with a silent recogniser": timed(
-                lambda: transcribe_call(source, Asr(recogniser=Silent()), alone=True)
+                lambda: transcribe_call(source, AsrRequest(recogniser=Silent()), alone=True)
             ),
         }
     chunks = cut_chunks(found.stretches, seconds)
@@ -106,7 +106,7 @@ def memory(paths: Sequence[Path], hours: float, recogniser: Recogniser) -> None:
                 told.setdefault((stage, int(10 * done / total) if total else 0), resident())
 
             begin = time.perf_counter()
-            found = transcribe_call(source, Asr(recogniser=recogniser), alone=True, progress=note)
+            found = transcribe_call(source, AsrRequest(recogniser=recogniser), alone=True, progress=note)
             spent = time.perf_counter() - begin
             print(
                 f"\n{source.duration / 3600:.1f} h, {source.num_channels} channels, {len(found.turns)} turns:"

@@ -18,7 +18,7 @@ from pathlib import Path
 from mmser.audio import open_recording
 from mmser.cli.options import parse_roles
 from mmser.labels import Role
-from mmser.transcription.call import Asr, transcribe_call
+from mmser.transcription.call import AsrRequest, transcribe_call
 from mmser.transcription.guard import plain
 from mmser.transcription.opening import open_recogniser
 from mmser.transcripts import read_transcript
@@ -63,7 +63,7 @@ def verify(name: str, call: Path, reference: Transcript, roles: Sequence[Role]) 
     recogniser = open_recogniser(name)
     with open_recording(call) as source:
         begin = time.perf_counter()
-        found = transcribe_call(source, Asr(recogniser=recogniser), channel_roles=roles)
+        found = transcribe_call(source, AsrRequest(recogniser=recogniser), channel_roles=roles)
         speed = source.duration / (time.perf_counter() - begin)
     known = found.recognition
     assert known is not None

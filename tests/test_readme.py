@@ -14,7 +14,7 @@ from mmser.pipeline import EmotionPipeline
 from mmser.training.config import read_config
 from mmser.transcripts import read_transcript, write_json
 from tests.model_fixtures import save_tiny
-from tests.transcription.whisper_fixtures import write_openai
+from tests.transcription.whisper_fixtures import write_hugging_face
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -34,10 +34,10 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of the kind that `whisper:small` names; the real ones cannot be fetched here."""
+def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """In the place of `whisper:small`: the real ones cannot be fetched here."""
     said = (0.0, "Where is my parcel?", 2.0)
-    return write_openai(tmp_path_factory.mktemp("weights") / "says.pt", said)
+    return f"hf:{write_hugging_face(tmp_path_factory.mktemp('weights') / 'says', said)}"
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_every_command_runs(
     command: str,
     folder: Path,
     model: Path,
-    weights: Path,
+    weights: str,
     tmp_path: Path,
     monkeypatch,
     capsys: pytest.CaptureFixture[str],
@@ -93,7 +93,7 @@ def test_every_command_runs(
     if name != "transcribe":
         arguments += ["--model", str(model)]
     if name == "transcribe" or not {"--transcript", "--no-asr", "predict"} & {name, *arguments}:
-        arguments += ["--asr", str(weights)]
+        arguments += ["--asr", weights]
     assert cli.run([name, *arguments]) == 0
     captured = capsys.readouterr()
     assert captured.out.strip() or "transcribe" in command
@@ -135,6 +135,13 @@ def test_the_example_in_python_runs(folder: Path, model: Path, monkeypatch, caps
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(read_transcript("call.vtt").turns)
     assert any(" agent None withheld" in line for line in lines)
+
+
+def test_the_example_of_words_alone_runs(folder: Path, weights: str, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    code = code_after("from mmser.audio import open_recording").replace("whisper:small", weights)
+    exec(compile(code, "README.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("WEBVTT\nLanguage: en")
 
 
 def test_the_example_of_the_model_alone_runs(model: Path):

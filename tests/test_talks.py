@@ -14,7 +14,7 @@ AGENT, CUSTOMER = 0, 1
 
 def talks(agent: Speech, customer: Speech) -> tuple[list[Talk], list[Talk]]:
     found = find_talks({AGENT: agent, CUSTOMER: customer})
-    return [t for t in found if t.line == AGENT], [t for t in found if t.line == CUSTOMER]
+    return [t for t in found if t.party == AGENT], [t for t in found if t.party == CUSTOMER]
 
 
 def spans(found: list[Talk]) -> list[tuple[float, float, bool]]:
@@ -67,6 +67,12 @@ def test_overlap_marks_the_part_of_a_talk_that_has_it():
     assert agent[0].flags(10.5, 20.0) == ("overlap",)
 
 
+def test_a_long_floor_is_seen_however_often_it_was_answered():
+    murmurs = [(9.0 * i, 9.0 * i + 0.4) for i in range(1, 31)]
+    _, customer = talks([(0.0, 300.0)], murmurs)
+    assert all(talk.backchannel for talk in customer) and len(customer) == 30
+
+
 # --- length --------------------------------------------------------------------------------------
 
 
@@ -90,7 +96,7 @@ stretches = st.lists(st.tuples(st.floats(0.05, 1.0), st.floats(0.1, 40.0)), min_
 def test_every_stretch_is_in_one_talk_and_one_piece(agent: Speech, customer: Speech):
     found = find_talks({AGENT: agent, CUSTOMER: customer})
     for line, given_stretches in ((AGENT, agent), (CUSTOMER, customer)):
-        own = [talk for talk in found if talk.line == line]
+        own = [talk for talk in found if talk.party == line]
         assert [part for talk in own for part in talk.parts] == given_stretches
         for talk in own:
             pieces = shortened(talk.parts)

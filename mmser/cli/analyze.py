@@ -27,6 +27,7 @@ from mmser.cli.call_options import (
     SpeakerRoles,
     Start,
     journal_of,
+    keeping,
     recogniser_opener,
     recording_files,
 )
@@ -201,31 +202,33 @@ def analyze(
         journal = journal_of(output) if output is not None and recognised else None
         if output is not None:
             check_folder(output, overwrite=overwrite)
-        report = load_pipeline(model, threads)(
-            sources or None,
-            transcript=transcript,
-            transcribe=not no_asr,
-            asr=opener,
-            diarization=diarization,
-            redact=redact_pattern or redact,
-            journal=journal,
-            roles=channel_roles,
-            speaker_roles=speaker_roles,
-            agent_reason=None if agent_reason is None else agent_reason.value,
-            language=spoken,
-            start=begin,
-            end=stop,
-            references=references,
-            rules=rules,
-            timeline=timeline,
-            progress=progress,
-        )
+        with keeping(journal, progress):
+            report = load_pipeline(model, threads)(
+                sources or None,
+                transcript=transcript,
+                transcribe=not no_asr,
+                asr=opener,
+                diarization=diarization,
+                redact=redact_pattern or redact,
+                journal=journal,
+                roles=channel_roles,
+                speaker_roles=speaker_roles,
+                agent_reason=None if agent_reason is None else agent_reason.value,
+                language=spoken,
+                start=begin,
+                end=stop,
+                references=references,
+                rules=rules,
+                timeline=timeline,
+                progress=progress,
+            )
         if no_text:
             report = without_words(report)
         if output is not None:
             formats = [item.value for item in export or ()]
             shape = {"include_audio": not no_audio, "include_text": not no_text, "overwrite": overwrite}
-            _write(report, output, sources, formats, progress, **shape)
+            inputs = () if diarization is None else (diarization,)
+            _write(report, output, sources, inputs, formats, progress, **shape)
             if journal is not None:
                 journal.unlink(missing_ok=True)
         for warning in report.warnings:
@@ -237,6 +240,7 @@ def _write(
     report: "CallReport",
     folder: Path,
     sources: Sequence[Path],
+    inputs: Sequence[Path],
     exports: Sequence[str],
     progress: Progress,
     **shape: bool,
@@ -244,7 +248,7 @@ def _write(
     from mmser.outputs import write_report
 
     progress("writing", 0, 0)
-    write_report(report, folder, sources=sources, exports=exports, **shape)
+    write_report(report, folder, sources=sources, inputs=inputs, exports=exports, **shape)
     progress.say(f"wrote {folder / 'report.html'}")
 
 

@@ -1,6 +1,8 @@
 """Options of the commands that take a recorded call: its files, its part, its parties, its words."""
 
-from collections.abc import Callable
+import contextlib
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +12,13 @@ from mmser.errors import UsageError
 from mmser.labels import Role
 
 if TYPE_CHECKING:
+    from mmser.cli.console import Progress
     from mmser.progress import ProgressCallback
     from mmser.transcription.recogniser import Recogniser
 
 IN, WHO, OUT = "What comes in", "Who speaks", "What goes out"
 WORDS = "How words are recognised"
+MAX_NAME = 200  # bytes of an output's name that its journal's holds; file systems take 255 in all
 DEVICES = ("auto", "cpu", "cuda")
 
 RecordingFile = Annotated[
@@ -45,7 +49,8 @@ Roles = Annotated[
 SpeakerRoles = Annotated[
     list[str] | None,
     typer.Option(
-        help="The role of a speaker of the transcript; repeat for more.",
+        help="The role of a speaker of the transcript, or of a channel (ch_0, ch_1 …) without one; repeat "
+        "for more.",
         metavar="SPEAKER=ROLE",
         rich_help_panel=WHO,
     ),
@@ -85,8 +90,8 @@ Redact = Annotated[
     bool,
     typer.Option(
         "--redact",
-        help="Take card numbers, IBANs, phone numbers, e-mail addresses and dates of birth out of the words, "
-        "and out of the sound of the page.",
+        help="Take card numbers, IBANs, phone numbers, e-mail addresses and dates of birth out of the words; "
+        "a report's sound is silent there.",
         rich_help_panel=OUT,
     ),
 ]
@@ -160,6 +165,29 @@ def recogniser_opener(
     return opened
 
 
+@contextlib.contextmanager
+def keeping(journal: Path | None, progress: "Progress") -> "Iterator[None]":
+    """Say what words an earlier run left, and what words this one leaves when it is stopped."""
+    if journal is not None and _begun(journal):
+        progress.say(f"found what an earlier run recognised, in {journal}")
+    try:
+        yield
+    except BaseException:
+        if journal is not None and _begun(journal):
+            progress.warn(
+                f"what was recognised is kept, unredacted and for you alone, in {journal}: the same command "
+                "goes on there; remove the file if you do not go on"
+            )
+        raise
+
+
+def _begun(journal: Path) -> bool:
+    try:
+        return b'"chunk"' in journal.read_bytes()
+    except OSError:
+        return False
+
+
 def _device(name: str) -> str:
     import torch
 
@@ -170,4 +198,6 @@ def _device(name: str) -> str:
 
 def journal_of(output: Path) -> Path:
     """Return where what is transcribed so far is kept, beside the output, until that is written."""
-    return output.with_name(f".{output.name}.transcribing.jsonl")
+    place = Path(os.path.realpath(output))  # "." and ".." have no name; of links in a circle it says nothing
+    name = place.name.encode()[:MAX_NAME].decode(errors="ignore") or "mmser"
+    return place.parent / f".{name}.transcribing.jsonl"

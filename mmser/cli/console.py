@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mmser.pipeline import EmotionPipeline
 
 SECONDS_BETWEEN_LINES = 10.0  # where stderr is a file, a line this often is enough
+PACE_SECONDS = 3600.0  # over which a bar tells its pace
 SECONDS_BEFORE_ETA = 5.0  # a pace measured over less is none
 STAGES = {
     "loading": "loading what recognises words",
@@ -165,7 +166,9 @@ class Progress:
         if self._bar is None or stage != self._stage:
             self._stop()
             columns = (TextColumn("  {task.description}"), BarColumn(), TimeRemainingColumn())
-            self._bar = Bar(*columns, console=Console(file=self._stream), transient=True)
+            # A batch of a recogniser may take a minute; rich forgets a pace after half a minute.
+            target = Console(file=self._stream)
+            self._bar = Bar(*columns, console=target, transient=True, speed_estimate_period=PACE_SECONDS)
             self._bar.start()
             self._task = self._bar.add_task(STAGES.get(stage, stage), total=total or None)
         self._bar.update(self._task, completed=done, total=total or None)

@@ -1,6 +1,7 @@
 """`mmser transcribe`: a recorded call in, who said what and when out."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -25,6 +26,7 @@ from mmser.cli.call_options import (
     SpeakerRoles,
     Start,
     journal_of,
+    keeping,
     recogniser_opener,
     recording_files,
 )
@@ -80,7 +82,8 @@ Outputs = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="A file to write, .vtt, .srt, .json, .txt or .csv; repeat for more. Printed if left out.",
+        help="A file to write, .vtt, .srt, .json, .txt or .csv; repeat for more. Printed if left out. JSON "
+        "alone loses nothing: give that one to mmser analyze --transcript.",
         rich_help_panel=OUT,
     ),
 ]
@@ -128,22 +131,24 @@ def transcribe(
         from mmser.audio import open_recording
         from mmser.channels import check_channel_roles
         from mmser.pipeline import set_threads
-        from mmser.redaction import parse_patterns, redact_transcript
-        from mmser.transcription.call import Asr as Request
-        from mmser.transcription.call import transcribe_call
+        from mmser.redaction import parse_patterns
+        from mmser.transcription.call import AsrRequest, transcribe_call
         from mmser.transcription.weights import WAYS_TO_TRANSCRIBE
         from mmser.transcripts import read_transcript
 
         patterns = parse_patterns(redact_pattern or [])
         opener = recogniser_opener(asr, model_dir, device, threads, progress, ways=WAYS_TO_TRANSCRIBE)
         _check_files(sources, diarization, outputs, overwrite=overwrite)
-        request = Request(
+        request = AsrRequest(
             recogniser=opener,
             diarization=None if diarization is None else read_transcript(diarization),
             journal=journal_of(next(iter(outputs))) if outputs else None,
         )
         set_threads(threads)
-        with open_recording(*sources, start=begin, end=stop) as source:
+        with (
+            keeping(request.journal, progress),
+            open_recording(*sources, start=begin, end=stop) as source,
+        ):
             check_channel_roles(channel_roles, source.num_channels)
             for warning in source.warnings:
                 progress.warn(warning)
@@ -154,11 +159,11 @@ def transcribe(
                 speaker_roles=speaker_roles,
                 language=spoken,
                 alone=True,
+                patterns=patterns if redact or patterns else None,
                 progress=progress,
             )
-        if redact or patterns:
-            found = redact_transcript(found, patterns)
         _write(found, outputs, request.journal, progress, overwrite=overwrite)
+        _sum_up(found, progress)
         for warning in found.warnings:
             progress.warn(warning)
     if not outputs:
@@ -173,8 +178,8 @@ def _check_files(
     from mmser.report.writing import check_outputs
 
     check_files(sources, diarization)
-    read = {path.resolve() for path in (*sources, *([diarization] if diarization else ()))}
-    lost = next((path for path in outputs if path.resolve() in read), None)
+    read = {os.path.realpath(path) for path in (*sources, *([diarization] if diarization else ()))}
+    lost = next((path for path in outputs if os.path.realpath(path) in read), None)
     if lost is not None:
         raise OutputError(f"{lost} is an input of this transcription; choose another output with -o")
     check_outputs(outputs, overwrite=overwrite)
@@ -197,6 +202,17 @@ def _write(
         progress.say(f"wrote {path}")
 
 
+def _sum_up(found: Transcript, progress: Progress) -> None:
+    """Say in a line or two what came of it."""
+    from mmser.report.shown import recognition_words, redaction_words
+
+    spoken = sum(turn.text is not None for turn in found.turns)
+    progress.say(f"{len(found.turns)} turns, {spoken} with words · {recognition_words(found.recognition)}")
+    taken = redaction_words(found.redaction)
+    if taken is not None:
+        progress.say(f"taken out of the words: {taken}")
+
+
 def _with_words(found: Transcript) -> Transcript:
     return dataclasses.replace(found, turns=tuple(turn for turn in found.turns if turn.text))
 
@@ -206,6 +222,6 @@ def _format_of(path: Path) -> Format:
         return Format(path.suffix.lower().removeprefix("."))
     except ValueError as error:
         raise UsageError(
-            f"-o {path}: the end of its name says the format, and {path.suffix or 'none'!r} is none; "
+            f"-o {path}: the end of its name says the format, and {path.suffix or 'nothing'} is none; "
             f"formats are {', '.join(f'.{one.value}' for one in Format)}"
         ) from error

@@ -3,6 +3,17 @@
 from mmser.redaction.marking import PAD
 from mmser.redaction.patterns import KINDS, Pattern, parse_patterns
 from mmser.redaction.redact import Redacted, redact_turns
-from mmser.redaction.transcript import redact_transcript
+from mmser.redaction.transcript import UNSURE, is_unsure, redact_lines, redact_transcript
 
-__all__ = ["KINDS", "PAD", "Pattern", "Redacted", "parse_patterns", "redact_transcript", "redact_turns"]
+__all__ = [
+    "KINDS",
+    "PAD",
+    "UNSURE",
+    "Pattern",
+    "Redacted",
+    "is_unsure",
+    "parse_patterns",
+    "redact_lines",
+    "redact_transcript",
+    "redact_turns",
+]

@@ -21,6 +21,9 @@ CODE_CUE: Final = re.compile(
     r"|(?:digits?|numbers?|code) on the back|(?:karten)?pr(?:u|ue)f(?:nummer|ziffern?)|sicherheitscode"
     r"|codigo de (?:seguridad|verificacion)|cryptogramme|code de securite)"
 )
+CODE_BESIDE_CARD: Final = re.compile(
+    r"\b(?:code|codigo|kode)\b"
+)  # beside a card number no other code is meant
 EXPIRY_CUE: Final = re.compile(
     r"\b(?:expir\w*|exp|valid (?:un)?til|valid thr(?:u|ough)|valid to|good thru|gultig bis|lauft ab"
     r"|ablaufdatum|caduca|caducidad|vencimiento|vence|valable jusqu)\b"
@@ -33,10 +36,28 @@ def cue_turns(texts: Sequence[RunningText], cue: re.Pattern[str]) -> Set[int]:
     return {turn + step for turn in turns for step in range(1, ANSWERS_IN + 1)}
 
 
-def find_codes(text: RunningText, runs: Sequence[Run], asked: Set[int]) -> list[Finding]:
-    """Return numbers of 3 or 4 digits after a cue in the same speech, or early in an answer to it."""
-    found = _announced(text, runs, CODE_CUE, asked, _is_code)
-    return [Finding("card", pieces(text.tokens, run.numbers)) for run in found]
+def find_codes(
+    text: RunningText, runs: Sequence[Run], asked: Set[int], asked_beside: Set[int], card_turns: Set[int]
+) -> list[Finding]:
+    """Return numbers of 3 or 4 digits after a cue in the same speech, or early in an answer to it.
+
+    Args:
+        text: where to look.
+        runs: its numbers.
+        asked: turns in which an answer to `CODE_CUE` may stand.
+        asked_beside: turns in which an answer to `CODE_BESIDE_CARD` may stand.
+        card_turns: turns that hold a card number; only near one a bare "code" is a card's.
+    """
+    found = [pieces(text.tokens, run.numbers) for run in _announced(text, runs, CODE_CUE, asked, _is_code)]
+    for run in _announced(text, runs, CODE_BESIDE_CARD, asked_beside, _is_code):
+        place = pieces(text.tokens, run.numbers)
+        if _near_card(text.turn_at(place[0][0]), card_turns):
+            found.append(place)
+    return [Finding("card", place) for place in found]
+
+
+def _near_card(turn: int, card_turns: Set[int]) -> bool:
+    return any(near in card_turns for near in range(turn - NEAR_CARD, turn + NEAR_CARD + 1))
 
 
 def find_expiries(
@@ -59,7 +80,7 @@ def find_expiries(
         month = _month_before(text, run)
         place = pieces(text.tokens, run.numbers)
         turn = text.turn_at(place[0][0])
-        if any(near in card_turns for near in range(turn - NEAR_CARD, turn + NEAR_CARD + 1)):
+        if _near_card(turn, card_turns):
             found.append(Finding("card", place if month is None else (month, *place)))
     return found
 

@@ -113,6 +113,11 @@ def _domain_end(tokens: Sequence[Token], start: int, *, written: bool) -> int | 
     end = _label_end(tokens, start)
     if end == start or (not written and tokens[start].text in _NO_DOMAINS):
         return None
+    if not written and end < len(tokens) and tokens[end].text not in _DOTS and _is_name(tokens[end]):
+        # "hot mail dot com", "my company dot com": recognisers part what is one word.
+        second = _label_end(tokens, end)
+        if second < len(tokens) and tokens[second].text in ("dot", "punkt", "punto"):
+            end = second
     ending = ""
     while (dot := _skip_hesitations(tokens, end)) < len(tokens):
         after = _skip_hesitations(tokens, dot + 1)

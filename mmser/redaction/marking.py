@@ -124,10 +124,13 @@ def spoken_spans(part: TurnText, cuts: Sequence[Cut]) -> list[tuple[Seconds, Sec
         known = [times[i] for i in inside]
         if not known or any(time is None for time in known):
             continue
-        stated = all(turn.words and _stated(turn.words[i]) for i in inside)
-        pad = PAD if stated else PAD_ESTIMATED
         starts, ends = zip(*(time for time in known if time is not None), strict=True)
-        spans.append((max(0.0, min(starts) - pad), max(ends) + pad))
+        start, end, pad = min(starts), max(ends), PAD
+        if not all(turn.words and _stated(turn.words[i]) for i in inside):
+            # Where in its turn it is spoken is not known.
+            start = start if turn.start is None else min(start, turn.start)
+            end, pad = end if turn.end is None else max(end, turn.end), PAD_ESTIMATED
+        spans.append((max(0.0, start - pad), end + pad))
     return spans
 
 

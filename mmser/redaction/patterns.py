@@ -1,5 +1,6 @@
 """The user's own patterns, run on the same text as everything else."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +12,7 @@ from mmser.redaction.findings import Finding
 from mmser.redaction.running_text import BARRIER, RunningText
 
 KINDS: Final = ("card", "iban", "phone", "email", "birth_date")
+MAX_LENGTH: Final = 1000  # characters of a pattern, and what it may count to
 REGEX_SECONDS: Final = 2.0  # per running text; a pattern that backtracks longer is an error, not a hang
 
 _NAME: Final = regex.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
@@ -57,12 +59,20 @@ def parse_patterns(texts: Sequence[str]) -> tuple[Pattern, ...]:
 def _compile(name: str, expression: str) -> Any:
     if not expression.strip():
         raise UsageError(f"the pattern {name!r} is empty; write it as NAME=REGEX")
+    repeats = " ".join(re.findall(r"\{[\d, ]*\}", expression))
+    counted = [int(digits) for digits in re.findall(r"\d+", repeats)]
+    if len(expression) > MAX_LENGTH or max(counted, default=0) > MAX_LENGTH:
+        raise UsageError(
+            f"pattern {name!r} is too large; it may have {MAX_LENGTH} characters, and ask for {MAX_LENGTH} "
+            "repetitions"
+        )
     try:
         compiled = regex.compile(expression, regex.IGNORECASE)
         empty = compiled.search("", timeout=REGEX_SECONDS) is not None
-    except regex.error as error:
+    except (regex.error, MemoryError, RecursionError) as error:
+        reason = error if isinstance(error, regex.error) else "it goes on within itself for ever"
         raise UsageError(
-            f"pattern {name!r}: {expression!r} is not a regular expression: {error}; mend it"
+            f"pattern {name!r}: {expression!r} is not a regular expression: {reason}; mend it"
         ) from error
     except TimeoutError as error:
         raise UsageError(_too_slow(name, expression)) from error

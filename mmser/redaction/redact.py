@@ -104,6 +104,7 @@ def _find(texts: Sequence[RunningText], patterns: Sequence[Pattern]) -> list[lis
     runs = [find_runs(text.tokens, ones) for text, ones in zip(texts, numbers, strict=True)]
     births = birth_cues(texts)
     codes = card_details.cue_turns(texts, card_details.CODE_CUE)
+    beside = card_details.cue_turns(texts, card_details.CODE_BESIDE_CARD)
     expiries = card_details.cue_turns(texts, card_details.EXPIRY_CUE)
     cards = [find_cards(text, ones) for text, ones in zip(texts, runs, strict=True)]
     card_turns = {
@@ -117,7 +118,7 @@ def _find(texts: Sequence[RunningText], patterns: Sequence[Pattern]) -> list[lis
         everything.append(
             [
                 *found,
-                *card_details.find_codes(text, in_runs, codes),
+                *card_details.find_codes(text, in_runs, codes, beside, card_turns),
                 *card_details.find_expiries(text, in_runs, expiries, card_turns),
                 *find_ibans(text, by_token),
                 *find_emails(text),

@@ -22,6 +22,12 @@ BARRIER: Final = "\ue000"  # stands for what was redacted before; nothing is fou
 
 # Words, digits and single marks; spaces are what lies between.
 _TOKEN: Final = re.compile(r"[^\W\d_]+|\d+|[^\w\s]|_")
+# What a page or an address has in the place of spaces and marks: "&nbsp;", "&#45;", "<b>", "%20", "=".
+_MARKUP: Final = re.compile(
+    r"&(?:[a-z]{2,8}|#\d{1,5}|#x[\da-f]{1,4});|</?[a-z][a-z0-9]{0,9}/?>|%[0-9a-f]{2}(?=\d)|(?<=\d)=(?=\d)",
+    re.IGNORECASE,
+)
+_IS_MARKED_UP: Final = re.compile("[&<%=]")
 _LOOKS_EMPTY: Final = frozenset("\u2800\u3164\u115f\u1160")
 
 
@@ -150,6 +156,8 @@ def _string_together(parts: list[TurnText], marks: re.Pattern[str]) -> RunningTe
             marks.sub(lambda mark: BARRIER * len(mark.group()), part.text) if "[" in part.text else part.text
         )
         made, origins = plain_letters(masked)
+        if _IS_MARKED_UP.search(made):
+            made = _MARKUP.sub(lambda found: " " * len(found.group()), made)
         letters += [made, " "]
         running._origins.append(origins)
         length += len(made) + 1

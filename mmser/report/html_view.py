@@ -68,8 +68,8 @@ def page_view(
         "has_course": any(turn.timeline is not None for turn in report.turns),
         "no_intensity": sum(turn.emotion is not None and turn.intensity is None for turn in report.turns),
         "untimed": sum(turn.start is None for turn in report.turns),
-        "recognition": recognition_words(report),
-        "redaction": redaction_words(report),
+        "recognition": recognition_words(report.recognition),
+        "redaction": redaction_words(report.redaction),
         "estimated": report.transcript is not None and report.transcript.times == "estimated",
         "letters": [style_of(label).letter for label in (*labels, UNCERTAIN)],
         "names": [*labels, UNCERTAIN],
@@ -105,6 +105,9 @@ def _facts(report: CallReport) -> list[tuple[str, str]]:
             facts.append(("Words recognised", f"{report.recognition.confidence:.0%} sure"))
     else:
         facts.append(("Words", "none, sound only"))
+    taken = redaction_words(report.redaction)
+    if taken is not None:
+        facts.append(("Taken out of the words", taken))
     facts.append(("Model", f"{report.model.id} @ {report.model.revision[:12]}"))
     return facts
 

@@ -87,5 +87,5 @@ def role_flag(speaker: str | None, channel: int | None) -> str:
     if speaker is not None and not (channel is not None and speaker == f"ch_{channel}"):
         return f"--role {shlex.quote(f'{speaker}=customer')}"
     if channel is not None:
-        return "--roles agent,customer (one role per channel, in order)"
+        return "--roles, with one role for each channel in order (such as --roles agent,customer for two)"
     return "--roles customer if everybody is one, or speaker names in the transcript and --role NAME=customer"

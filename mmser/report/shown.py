@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mmser.types import CallReport, Seconds, TurnReport
+from mmser.types import Recognition, Redaction, Seconds, TurnReport
 
 
 def clock(seconds: Seconds | None) -> str:
@@ -35,9 +35,8 @@ def _strength(turn: TurnReport) -> tuple[bool, float]:
     return True, turn.intensity.value * confidence
 
 
-def recognition_words(report: CallReport) -> str | None:
-    """Say how the words were recognised and what was left out; None where mmser did not recognise them."""
-    known = report.recognition
+def recognition_words(known: Recognition | None) -> str | None:
+    """Say how words were recognised and what was left out; None where mmser did not recognise them."""
     if known is None:
         return None
     parts = [f"{known.recogniser} ({known.version})", f"{known.num_words:,} words"]
@@ -55,9 +54,9 @@ def recognition_words(report: CallReport) -> str | None:
     return " · ".join(parts)
 
 
-def redaction_words(report: CallReport) -> str | None:
+def redaction_words(redaction: Redaction | None) -> str | None:
     """Say what was taken out of the words; None where nothing was to be."""
-    if report.redaction is None:
+    if redaction is None:
         return None
-    counts = report.redaction.counts
+    counts = redaction.counts
     return ", ".join(f"{kind.replace('_', ' ')} {count}" for kind, count in counts.items()) or "nothing found"

@@ -209,7 +209,10 @@ def _talk(console: Console, report: CallReport) -> None:
     line = " · ".join(f"{name} {value:.1f} s" for name, value in known if value is not None)
     if line:
         _print(console, Text(line))
-    for name, said in (("Words by", recognition_words(report)), ("Taken out:", redaction_words(report))):
+    for name, said in (
+        ("Words by", recognition_words(report.recognition)),
+        ("Taken out:", redaction_words(report.redaction)),
+    ):
         if said is not None:
             _print(console, Text(f"{name} {plain(said)}"))
 

@@ -2,13 +2,12 @@
 
 from typing import Final
 
-from mmser.talks import BACKCHANNEL, OVERLAP
-from mmser.transcription.turns import DROPPED
+from mmser.talks import BACKCHANNEL, DROPPED, OVERLAP, UNRECOGNISED
 from mmser.transcripts import write_json
 from mmser.types import CallReport, Transcript, Turn, TurnReport
 
 # The others speak of one analysis (a part that was cut, a language that was not read), not of the words.
-KEPT_FLAGS: Final = ("times_estimated", OVERLAP, BACKCHANNEL)
+KEPT_FLAGS: Final = ("times_estimated", OVERLAP, BACKCHANNEL, UNRECOGNISED)
 
 
 def to_transcript(report: CallReport) -> str:

@@ -9,7 +9,7 @@ from mmser.report.changes import NOTHING_BEFORE
 from mmser.report.policy import is_withheld
 from mmser.report.rounding import decimals, probability
 from mmser.report.timing import to_ms
-from mmser.transcription.turns import DROPPED
+from mmser.talks import DROPPED, UNRECOGNISED
 from mmser.types import Prediction, Seconds, Timeline, TranscriptInfo, Turn, TurnReport
 
 MIN_RATE_MS: Final = 500  # a rate over less says nothing
@@ -101,7 +101,9 @@ def _input_reasons(turn: Turn, transcript: TranscriptInfo | None, *, has_recordi
 def _why_no_words(turn: Turn) -> str:
     """Say of a turn of a call that has words why it has none itself."""
     why = [flag.removeprefix(DROPPED).replace("_", " ") for flag in turn.flags if flag.startswith(DROPPED)]
-    return f"what was recognised was not believed ({', '.join(why)})" if why else "no words"
+    if why:
+        return f"what was recognised was not believed ({', '.join(why)})"
+    return "nothing was recognised" if UNRECOGNISED in turn.flags else "no words"
 
 
 def _text_confidence(turn: Turn, reasons: dict[str, str]) -> float | None:

@@ -75,7 +75,7 @@ def check_outputs(files: Iterable[Path], *, overwrite: bool) -> None:
     if standing and not overwrite:
         raise OutputError(
             f"{standing[0].parent} already holds {standing[0].name}; "
-            "give --overwrite to replace it, or choose another folder"
+            "give --overwrite to replace it, or choose another place"
         )
 
 

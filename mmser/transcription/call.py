@@ -1,30 +1,32 @@
 """A recorded call without words → its transcript: who said what and when, in which role."""
 
 import contextlib
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmser import __version__
-from mmser.audio import AudioSource, find_twin_channels
-from mmser.errors import AudioError, TranscriptError, UsageError
+from mmser.audio import AudioSource
 from mmser.labels import Role
 from mmser.progress import ProgressCallback, ignore_progress
-from mmser.speech import Speech, merge_speech
+from mmser.redaction import Pattern, redact_transcript
+from mmser.speech import NOBODY, Speech, leaks_told
 from mmser.transcription.journal import Journal
+from mmser.transcription.parties import channels_heard, speakers_of
 from mmser.transcription.recogniser import Recogniser
-from mmser.transcription.transcribe import Heard, transcribe
-from mmser.transcription.turns import Dropped, Line, build_turns, deal_to_speakers
-from mmser.transcripts import assign_roles, check_against
-from mmser.types import Recognition, Seconds, Transcript, Turn, Word
+from mmser.transcription.transcribe import Heard, check_language, transcribe
+from mmser.transcription.turns import Dropped, Party, build_turns, deal_to_speakers
+from mmser.transcripts import assign_roles
+from mmser.transcripts.entries import join_words
+from mmser.types import Recognition, Transcript, Turn, Word
 
-MIN_LEAK: Seconds = 1.0  # less leaking speech is not worth a warning
-NOBODY = "no speech was found in the recording"
+OTHER_WORK = "what an earlier run with other options had recognised was thrown away"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asr:
+class AsrRequest:
     """How words are to be recognised."""
 
     recogniser: Recogniser | Callable[[], Recogniser]  # opened once the recording is known to fit
@@ -34,12 +36,13 @@ class Asr:
 
 def transcribe_call(
     source: AudioSource,
-    asr: Asr,
+    asr: AsrRequest,
     *,
     channel_roles: Sequence[Role] | None = None,
     speaker_roles: Mapping[str, Role] | None = None,
     language: str | None = None,
     alone: bool = False,
+    patterns: Sequence[Pattern] | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> Transcript:
     """Recognise the words of a call, each channel by itself, and return its turns with channels and roles.
@@ -51,6 +54,7 @@ def transcribe_call(
         speaker_roles: speaker of the diarization, or ch_0, ch_1 …, → role.
         language: ISO 639-1 code; None = it is found out.
         alone: whether one channel may stand without telling who speaks on it.
+        patterns: the user's own, beside the personal data that are redacted; None = nothing is redacted.
         progress: called with what is under way.
 
     Raises:
@@ -59,13 +63,16 @@ def transcribe_call(
         TranscriptError: if the diarization does not belong to the recording.
         OutputError: if the journal cannot be written.
     """
-    channels = _channels(source, asr.diarization, channel_roles, alone=alone)
-    spoken = _spoken(asr.diarization, source)
+    channels = channels_heard(source, asr.diarization, channel_roles, alone=alone)
+    spoken, warnings = speakers_of(asr.diarization, source)
+    _check_names(spoken, source, speaker_roles or {})
     recogniser = asr.recogniser() if callable(asr.recogniser) else asr.recogniser
+    check_language(recogniser, language)
     with contextlib.ExitStack() as stack:
         journal = None
         if asr.journal is not None:
             journal = stack.enter_context(Journal(asr.journal, _key(source, recogniser, channels, language)))
+            warnings += [OTHER_WORK] * journal.discarded
         heard = transcribe(
             source, recogniser, channels=channels, language=language, journal=journal, progress=progress
         )
@@ -74,10 +81,46 @@ def transcribe_call(
         turns=turns,
         format=recogniser.name,
         language=heard.language,
-        warnings=_warnings(heard, turns),
+        warnings=(*warnings, *_warnings(heard, turns)),
         recognition=_recognition(heard, recogniser),
     )
-    return assign_roles(read, roles=speaker_roles or {})
+    read = assign_roles(read, roles=speaker_roles or {})
+    return read if patterns is None else _redacted(read, heard, patterns)
+
+
+def _check_names(
+    spoken: Mapping[Party, Speech], source: AudioSource, speaker_roles: Mapping[str, Role]
+) -> None:
+    """Refuse a role of somebody who will not be there, before hours of work."""
+    names = [party.speaker for party in spoken] or [f"ch_{c}" for c in range(source.num_channels)]
+    turns = [Turn(id=str(i), start=None, end=None, speaker=name) for i, name in enumerate(names)]
+    assign_roles(Transcript(turns=tuple(turns), format=""), roles=speaker_roles)
+
+
+def _redacted(read: Transcript, heard: Heard, patterns: Sequence[Pattern]) -> Transcript:
+    """Redact the words, and the sound of phrases that were not believed too: they may well have been said."""
+    lost = [
+        dataclasses.replace(
+            _turn_at(read.turns, channel, one), id=f"dropped{number}", words=one.words, flags=()
+        )
+        for channel, dropped in heard.dropped.items()
+        for number, one in enumerate(dropped)
+        if any(turn.channel == channel for turn in read.turns)
+    ]
+    lost = [dataclasses.replace(t, id=f"{t.id}/{t.channel}", text=join_words(t.words)) for t in lost]
+    everything = sorted((*read.turns, *lost), key=lambda turn: turn.start or 0.0)
+    found = redact_transcript(dataclasses.replace(read, turns=tuple(everything)), patterns)
+    own = {turn.id for turn in read.turns}
+    return dataclasses.replace(found, turns=tuple(turn for turn in found.turns if turn.id in own))
+
+
+def _turn_at(turns: Sequence[Turn], channel: int, phrase: Dropped) -> Turn:
+    """Return a turn of whoever said a phrase, at its time."""
+    near = min(
+        (turn for turn in turns if turn.channel == channel),
+        key=lambda turn: max((turn.start or 0.0) - phrase.end, phrase.start - (turn.end or 0.0)),
+    )
+    return dataclasses.replace(near, start=phrase.start, end=phrase.end)
 
 
 def _key(
@@ -94,74 +137,22 @@ def _key(
     }
 
 
-def _channels(
-    source: AudioSource, diarization: Transcript | None, roles: Sequence[Role] | None, *, alone: bool
-) -> Sequence[int]:
-    """Return the channels that are heard, if they tell who speaks, or a diarization does."""
-    twins = find_twin_channels(source)
-    ways = (
-        "give --diarization with who speaks when (RTTM, or any transcript with speakers), --transcript with "
-        "speakers, or the recording with each party on a channel of its own"
-    )
-    if twins is not None and diarization is None:
-        raise AudioError(
-            f"channels {twins[0]} and {twins[1]} (counted from 0) hold the same sound (mono saved as "
-            f"stereo?), so they do not tell who speaks; {ways}"
-        )
-    if diarization is not None and twins is None and source.num_channels > 1:
-        raise UsageError(
-            f"--diarization is for a recording with one channel, and this one has {source.num_channels}, "
-            "which tell who speaks; drop it"
-        )
-    if diarization is None and source.num_channels == 1 and not roles and not alone:
-        raise UsageError(
-            f"the recording has one channel, which does not tell who speaks; {ways}; where one party alone "
-            "is on it, say who with --roles"
-        )
-    return (min(twins),) if twins is not None else range(source.num_channels)
-
-
-def _spoken(diarization: Transcript | None, source: AudioSource) -> dict[Line, Speech]:
-    """Return when each speaker of a diarization speaks."""
-    if diarization is None:
-        return {}
-    if any(turn.start is None or turn.end is None for turn in diarization.turns):
-        raise TranscriptError(
-            "the diarization has turns without times; give one that says when each speaker speaks"
-        )
-    if any(turn.speaker is None for turn in diarization.turns):
-        raise TranscriptError("the diarization has turns without a speaker; give one that names all of them")
-    check_against(diarization, source.recording.duration)
-    spoken: dict[Line, list[tuple[float, float]]] = {}
-    for turn in diarization.turns:
-        start, end = max(turn.start or 0.0, source.start), min(turn.end or 0.0, source.end)
-        if end > start:
-            line = Line(channel=0, speaker=turn.speaker, role=turn.role)
-            spoken.setdefault(line, []).append((start, end))
-    if not spoken:
-        raise TranscriptError(
-            f"nobody speaks between {source.start:g} s and {source.end:g} s by the diarization; choose "
-            "another part, or another diarization"
-        )
-    return {line: merge_speech(stretches) for line, stretches in spoken.items()}
-
-
 def _by_channel(heard: Heard, roles: Sequence[Role] | None, source: AudioSource) -> tuple[Turn, ...]:
     nobody = source.num_channels == 1 and not roles
-    lines = [
-        Line(
+    parties = [
+        Party(
             channel=channel,
             speaker=None if nobody else f"ch_{channel}",
             role=roles[channel] if roles else "unknown",
         )
         for channel in range(source.num_channels)
     ]
-    return build_turns(lines, heard.speech.stretches, heard.words, heard.dropped, heard.language)
+    return build_turns(parties, heard.speech.stretches, heard.words, heard.dropped, heard.language)
 
 
-def _by_speaker(heard: Heard, spoken: Mapping[Line, Speech], channel: int) -> tuple[Turn, ...]:
+def _by_speaker(heard: Heard, spoken: Mapping[Party, Speech], channel: int) -> tuple[Turn, ...]:
     """Deal the words of one channel to its speakers."""
-    lines = [Line(channel=channel, speaker=line.speaker, role=line.role) for line in spoken]
+    parties = [Party(channel=channel, speaker=party.speaker, role=party.role) for party in spoken]
     speech = dict(enumerate(spoken.values()))
     words: dict[int, list[Word]] = {number: [] for number in speech}
     dropped: dict[int, list[Dropped]] = {number: [] for number in speech}
@@ -171,7 +162,7 @@ def _by_speaker(heard: Heard, spoken: Mapping[Line, Speech], channel: int) -> tu
         words[number].append(word)
     for one, number in zip(lost, deal_to_speakers([(d.start, d.end) for d in lost], speech), strict=True):
         dropped[number].append(one)
-    return build_turns(lines, speech, words, dropped, heard.language)
+    return build_turns(parties, speech, words, dropped, heard.language)
 
 
 def _recognition(heard: Heard, recogniser: Recogniser) -> Recognition:
@@ -194,13 +185,12 @@ def _rounded(share: float | None) -> float | None:
 
 
 def _warnings(heard: Heard, turns: Sequence[Turn]) -> tuple[str, ...]:
-    found = [] if turns else [NOBODY]
-    found += [
-        f"{seconds:.0f} s of speech on channel {channel} (counted from 0) was another channel's voice, "
-        "leaking in, and was left out"
-        for channel, seconds in heard.speech.leaked.items()
-        if seconds >= MIN_LEAK
-    ]
+    found = [*([] if turns else [NOBODY]), *leaks_told(heard.speech)]
+    if turns and all(turn.speaker is None for turn in turns):
+        found.append(
+            "the recording has one channel, so who speaks is not told apart; give --diarization, or --roles "
+            "if one party alone is on it"
+        )
     if heard.crosstalk_words:
         found.append(
             f"recognised words that stood on two channels at once were left out of the softer one "

@@ -4,16 +4,17 @@ Voice activity leaves out what is much softer than the party's own voice (`speec
 left, a recogniser writes down for both.
 """
 
+import bisect
 import itertools
 import math
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mmser.transcription.guard import plain
 from mmser.types import Seconds, Word
 
 NEAR: Seconds = 0.6  # between two hearings of the same word
-SURE_WORDS = 3  # so many in a row are nobody's chance; fewer must also be clearly softer, and stand alone
+SURE_WORDS = 3  # so many in a row are nobody's chance; fewer must also be much softer, and stand alone
+SOFTER_DECIBELS = 3.0  # a leak is softer; at one level two people say the same
 CLEAR_DECIBELS = 6.0
 ALONE: Seconds = 1.0  # without a word of the party's own before and after
 BRIDGED_WORDS = 2  # between two leaks that were heard otherwise: "parcel", "partial"
@@ -39,33 +40,42 @@ def find_leaks(words: Mapping[int, Sequence[Word]], level: MeasureLevel) -> dict
             lead = level(first.start, last.end, one) - level(first.start, last.end, other)
             softer = one if lead < 0 else other
             indices = [pair[0 if softer == one else 1] for pair in run]
-            doubtful = abs(lead) < CLEAR_DECIBELS or not _stands_alone(indices, words[softer])
-            if len(run) >= SURE_WORDS or not doubtful:
+            if len(run) >= SURE_WORDS:
+                leaking = abs(lead) >= SOFTER_DECIBELS
+            else:
+                leaking = abs(lead) >= CLEAR_DECIBELS and _stands_alone(indices, words[softer])
+            if leaking:
                 leaks[softer] |= set(indices)
-    return {channel: _bridged(found) for channel, found in leaks.items()}
+    return {channel: _bridged(found, words[channel]) for channel, found in leaks.items()}
 
 
 def _runs(one: Sequence[Word], other: Sequence[Word]) -> list[Run]:
-    """Return the longest runs of words that two channels share in order and at the same time."""
-    places: defaultdict[str, list[int]] = defaultdict(list)
-    for index, word in enumerate(other):
-        places[plain(word.text)].append(index)
-    pairs = {
-        (i, j): True
-        for i, word in enumerate(one)
-        if (text := plain(word.text))
-        for j in places.get(text, ())
-        if _apart(word, other[j]) <= NEAR
-    }
+    """Return the runs of words that two channels share in order and at the same time; no word is in two."""
+    partner = dict(_pairs(one, other))
     runs: list[Run] = []
-    while pairs:
-        i, j = next(iter(pairs))
-        run = []
-        while pairs.pop((i, j), False):
-            run.append((i, j))
-            i, j = i + 1, j + 1
-        runs.append(run)
+    for i in sorted(partner):
+        if runs and runs[-1][-1] == (i - 1, partner[i] - 1):
+            runs[-1].append((i, partner[i]))
+        else:
+            runs.append([(i, partner[i])])
     return runs
+
+
+def _pairs(one: Sequence[Word], other: Sequence[Word]) -> Iterator[tuple[int, int]]:
+    """Yield pairs of the same word at nearly the same time, each word in one: the nearest pair up first."""
+    starts = [_start(word) for word in other]
+    texts = [plain(word.text) for word in other]
+    close = []
+    for i, word in enumerate(one):
+        text, start = plain(word.text), _start(word)
+        low, high = bisect.bisect_left(starts, start - NEAR), bisect.bisect_right(starts, start + NEAR)
+        close += [(abs(starts[j] - start), i, j) for j in range(low, high) if text and texts[j] == text]
+    taken: tuple[set[int], set[int]] = (set(), set())
+    for _, i, j in sorted(close):
+        if i not in taken[0] and j not in taken[1]:
+            taken[0].add(i)
+            taken[1].add(j)
+            yield i, j
 
 
 def _stands_alone(indices: Sequence[int], words: Sequence[Word]) -> bool:
@@ -77,20 +87,21 @@ def _stands_alone(indices: Sequence[int], words: Sequence[Word]) -> bool:
 
 
 def _pause(one: Word, other: Word) -> Seconds:
-    assert one.end is not None and other.start is not None
-    return other.start - one.end
+    assert one.end is not None
+    return _start(other) - one.end
 
 
-def _apart(one: Word, other: Word) -> Seconds:
-    assert one.start is not None and other.start is not None
-    return abs(one.start - other.start)
+def _start(word: Word) -> Seconds:
+    assert word.start is not None
+    return word.start
 
 
-def _bridged(found: set[int]) -> set[int]:
-    """Add the few words between two leaks."""
+def _bridged(found: set[int], words: Sequence[Word]) -> set[int]:
+    """Add the few words between two leaks that follow each other without a pause."""
     filled = set(found)
     for before, after in itertools.pairwise(sorted(found)):
-        if after - before - 1 <= BRIDGED_WORDS:
+        inside = itertools.pairwise(words[before : after + 1])
+        if after - before - 1 <= BRIDGED_WORDS and all(_pause(a, b) < ALONE for a, b in inside):
             filled |= set(range(before, after))
     return filled
 

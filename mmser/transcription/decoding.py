@@ -6,7 +6,6 @@ than `MIN_REST` is heard again.
 """
 
 import math
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,8 +14,14 @@ import numpy as np
 
 from mmser.audio import SAMPLING_RATE
 from mmser.audio.files import Waveform
+from mmser.language import is_unspaced
 from mmser.transcription.chunks import WINDOW
-from mmser.transcription.guard import MAX_COMPRESSION, MAX_NO_SPEECH, MIN_LOG_PROBABILITY
+from mmser.transcription.guard import (
+    MAX_COMPRESSION,
+    MAX_NO_SPEECH,
+    MIN_LOG_PROBABILITY,
+    compression_ratio,
+)
 from mmser.transcription.segments import Recognised, Segment
 from mmser.transcription.spoken import Aligned, Phrase, spoken_words
 
@@ -25,8 +30,6 @@ TIME_STEP = 0.02  # s between two tokens of times
 MAX_FIRST_TIME = 50  # steps: no phrase may begin later in its window
 MIN_REST = 0.2  # s that are worth hearing again; a chunk has as much silence at its end
 MIN_ADVANCE = 0.1  # s from one window to the next
-# Written without blanks: there each character counts as a word, or what one token holds of them.
-UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,12 +103,6 @@ def recognise_chunks(engine: Engine, waveforms: Sequence[Waveform], language: st
     ]
 
 
-def compression_ratio(text: str) -> float:
-    """Return how much shorter a text's bytes get by zlib; a loop is above 2.4."""
-    data = text.strip().encode("utf-8")
-    return len(data) / len(zlib.compress(data))
-
-
 def padded(waveform: Waveform) -> Waveform:
     """Return a waveform filled up with silence to a whole window, (480000,)."""
     size = round(WINDOW * SAMPLING_RATE)
@@ -132,7 +129,7 @@ def _hear(
         return [([], seconds) for _, seconds in cut]
     aligned = engine.align(encoded, languages, texts, lengths)
     return [
-        (_segments(phrases, found, one, engine.vocabulary, language in UNSPACED, length), seconds)
+        (_segments(phrases, found, one, engine.vocabulary, is_unspaced(language), length), seconds)
         for (phrases, seconds), found, one, language, length in zip(
             cut, decoded, aligned, languages, lengths, strict=True
         )

@@ -20,8 +20,17 @@ HOPELESS = -1.6  # mean log-probability under which words are guesses, whoever s
 MIN_VOICED = 0.2  # share of a segment in which voice activity heard somebody
 QUIET = 0.5  # share under which a stock phrase is not believed
 MAX_RATE = 40.0  # characters a second; the fastest talkers make about 25
-MIN_LOOP = 4  # times that a phrase follows itself
+MIN_LOOP = 4  # times that a phrase of several words follows itself
+MIN_WORD_LOOP = 9  # times that one word does: "no, no, no, no" is what an angry caller says
 LOOP_SHARE = 0.5  # of the words
+
+_DIGITS = (
+    "zero oh one two three four five six seven eight nine "
+    "null eins zwei zwo drei vier funf sechs sieben acht neun "
+    "cero uno dos tres cuatro cinco seis siete ocho nueve "
+    "un deux trois quatre cinq sept huit neuf"
+)
+DIGIT_WORDS = frozenset(_DIGITS.split())
 
 # Phrases that subtitles end with, as Whisper writes them over silence; compared as `plain` makes them.
 _STOCK = (
@@ -77,17 +86,29 @@ _STOCK = (
 def disbelieve(segments: Sequence[Segment], speech: Speech) -> list[str | None]:
     """Return for each segment of a chunk, in order, why its words are not believed; None if they are.
 
-    A loop may go on over segments, each of which says its phrase once.
+    A loop may go on over segments, each of which says its phrase once. It does so without a pause: the same
+    answer to one question after another is none.
+
+    Args:
+        segments: with times on the same clock as `speech`.
+        speech: stretches of the chunk in which voice activity heard somebody, in seconds.
     """
     reasons = [why_unbelievable(segment, speech) for segment in segments]
-    texts = [plain(segment.text) for segment in segments]
     first = 0
-    for _, group in itertools.groupby(texts):
+    for _, group in itertools.groupby(
+        segments, lambda segment: (_stretch(segment, speech), plain(segment.text))
+    ):
         count = len(list(group))
         if count >= MIN_LOOP:
             reasons[first : first + count] = [reason or "loop" for reason in reasons[first : first + count]]
         first += count
     return reasons
+
+
+def _stretch(segment: Segment, speech: Speech) -> int:
+    """Return the number of the stretch of speech that a segment's middle lies in, or that is before it."""
+    middle = (segment.start + segment.end) / 2
+    return sum(start <= middle for start, _ in speech)
 
 
 def why_unbelievable(segment: Segment, speech: Speech) -> str | None:
@@ -109,7 +130,7 @@ def why_unbelievable(segment: Segment, speech: Speech) -> str | None:
         return "no speech"
     if text in STOCK and (voiced < QUIET or silent):
         return "stock phrase"
-    if _is_loop(text.split()) or _compression(segment) > MAX_COMPRESSION:
+    if _is_loop(text.split()) or compression_ratio(segment.text) > MAX_COMPRESSION:
         return "loop"
     if segment.log_probability is not None and segment.log_probability < HOPELESS:
         return "low confidence"
@@ -136,21 +157,29 @@ def _voiced_share(segment: Segment, speech: Speech) -> float:
     return heard / length
 
 
-def _compression(segment: Segment) -> float:
-    if segment.compression_ratio is not None:
-        return segment.compression_ratio
-    data = segment.text.encode("utf-8")
-    return len(data) / len(zlib.compress(data))
+def compression_ratio(text: str) -> float:
+    """Return how many times shorter zlib makes the bytes of a text; a loop is above 2.4."""
+    data = text.strip().encode("utf-8", "replace")
+    return len(data) / len(zlib.compress(data)) if data else 0.0
 
 
 def _is_loop(words: Sequence[str]) -> bool:
-    """Tell whether a phrase of up to eight words follows itself over most of the text."""
+    """Tell whether a phrase of up to eight words follows itself over most of the text.
+
+    Numbers are read out digit by digit, and may repeat.
+    """
     for size in range(1, 9):
+        enough = MIN_WORD_LOOP if size == 1 else MIN_LOOP
         for first in range(size):
             run = longest = 1
             for i in range(first + size, len(words) - size + 1, size):
-                run = run + 1 if words[i : i + size] == words[i - size : i] else 1
+                same = words[i : i + size] == words[i - size : i]
+                run = run + 1 if same and not _are_numbers(words[i : i + size]) else 1
                 longest = max(longest, run)
-            if longest >= MIN_LOOP and longest * size >= LOOP_SHARE * len(words):
+            if longest >= enough and longest * size >= LOOP_SHARE * len(words):
                 return True
     return False
+
+
+def _are_numbers(words: Sequence[str]) -> bool:
+    return all(word.isdigit() or word in DIGIT_WORDS for word in words)

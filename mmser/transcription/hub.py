@@ -11,6 +11,7 @@ from typing import Any
 
 from mmser.errors import MmserError, ModelError, OutputError
 from mmser.progress import ProgressCallback
+from mmser.transcription.digest import file_digest
 from mmser.transcription.download import FULL, STAGE, UnreachableError
 
 # Of each engine: what it reads, and nothing beside. The Hub's Whispers come in up to four formats and two
@@ -84,7 +85,28 @@ def fetch(engine: str, repository: str, cache: Path | None, progress: ProgressCa
             f"the Hub's {repository} holds no {WEIGHTS[engine]}, which {engine} reads; give another model, "
             "or a folder to which it was converted"
         )
+    _verify(folder, repository)
     return folder
+
+
+def _verify(folder: Path, repository: str) -> None:
+    """Compare large files with their sha256, by which the cache names what its links lead to.
+
+    huggingface_hub compares lengths alone.
+
+    Raises:
+        ModelError: if one differs; it is removed.
+    """
+    for path in sorted(folder.iterdir()):
+        content = path.resolve()
+        if re.fullmatch(r"[0-9a-f]{64}", content.name) and file_digest(content, digits=64) != content.name:
+            content.unlink()
+            path.unlink()
+            raise ModelError(
+                f"what came as {path.name} of {repository} is not the file that the Hub names (sha256 "
+                f"{content.name[:12]}…) and was removed; run again, and if it comes so again, a proxy on the "
+                "way changes it"
+            )
 
 
 def cache_folder(cache: Path | None) -> Path:

@@ -1,8 +1,11 @@
 """What was recognised so far, on disk: after a crash the next run goes on at the last finished chunk."""
 
 import contextlib
+import errno
 import json
 import os
+import stat
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -13,11 +16,14 @@ from mmser.speech import ChannelSpeech
 from mmser.transcription.chunks import Chunk
 from mmser.transcription.segments import Recognised
 
+SCHEMA = "mmser.journal/1"
+_BEGINS = f'{{"schema": "{SCHEMA}"'.encode()
+
 Place = tuple[int, float, float]  # channel, start and end of a chunk in seconds
 
 
 class Journal:
-    """One line of JSON for each finished step, written through to the disk; one process at a time.
+    """One line of JSON for each finished step, with its checksum, written through; one process at a time.
 
     The words in it stand as they were recognised, also where they are to be redacted: it is readable to its
     owner alone, and to be removed once the output is written.
@@ -35,16 +41,23 @@ class Journal:
         self.speech: ChannelSpeech | None = None
         self.language: tuple[str | None, float | None] | None = None
         self.chunks: dict[Place, Recognised] = {}
-        header = json.loads(json.dumps(key))
+        header = json.loads(json.dumps({"schema": SCHEMA, **key}))
+        self.discarded = False  # whether steps of other work were thrown away
         with _told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+            # A link could lead to any file of the user's.
+            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+            self._file = os.fdopen(os.open(path, flags, 0o600), "r+b")
         try:
             self._lock()
+            self._refuse_others()
             with _told(path):
+                if hasattr(os, "fchmod"):
+                    os.fchmod(self._file.fileno(), 0o600)
                 self._read(header)
         except BaseException:
-            self._file.close()
+            with contextlib.suppress(OSError):  # the first failure is the one to tell
+                self._file.close()
             raise
 
     def __enter__(self) -> Self:
@@ -84,20 +97,36 @@ class Journal:
                 "or name another output with -o"
             ) from error
 
+    def _refuse_others(self) -> None:
+        """Refuse a file that is no journal: it would be emptied."""
+        regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+        begins = self._file.read(len(_BEGINS)) if regular else b""
+        if regular:
+            self._file.seek(0)
+        if not regular or (begins and begins != _BEGINS):
+            raise OutputError(
+                f"{self.path} is no journal of mmser, and stands where one would be kept; move it away, or "
+                "name another output with -o"
+            )
+
     def _read(self, header: Any) -> None:
         """Take over the steps of an earlier run; what is cut off at the end, or of other work, goes."""
         good = 0
         for number, line in enumerate(self._file):
-            step = _parsed(line)
-            if step is None or (number == 0 and step != header):
-                break
-            if number and not self._take(step):
-                break
+            if number == 0:
+                if line != _line(header):
+                    self.discarded = True
+                    break
+            else:
+                step = _parsed(line)
+                if step is None or not self._take(step):
+                    break
             good += len(line)
         self._file.seek(good)
         self._file.truncate()
         if not good:
-            self._write(header)
+            self._file.write(_line(header))
+            self._flush()
 
     def _take(self, step: Any) -> bool:
         """Take one step over; False where it is none."""
@@ -116,9 +145,13 @@ class Journal:
 
     def _write(self, step: Any) -> None:
         with _told(self.path):
-            self._file.write(json.dumps(step, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            line = _line(step)
+            self._file.write(b"%08x %b" % (zlib.crc32(line), line))
+            self._flush()
+
+    def _flush(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
 
 
 def place_of(chunk: Chunk) -> Place:
@@ -126,13 +159,14 @@ def place_of(chunk: Chunk) -> Place:
     return chunk.channel, chunk.start, chunk.end
 
 
+def _line(step: Any) -> bytes:
+    return json.dumps(step, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
 def _parsed(line: bytes) -> Any:
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        return json.loads(line)
-    except ValueError:
-        return None
+    """Return the step of a line; None where it is not as it was written."""
+    check, _, step = line.partition(b" ")
+    return json.loads(step) if check == b"%08x" % zlib.crc32(step) and step.endswith(b"\n") else None
 
 
 @contextlib.contextmanager
@@ -141,7 +175,8 @@ def _told(path: Path) -> Any:
     try:
         yield
     except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         raise OutputError(
             f"{path}, which keeps what is transcribed so far, cannot be written: {error.strerror or error}; "
-            "free space, or name another output with -o"
+            f"{'free space, or ' if full else ''}name another output with -o"
         ) from error

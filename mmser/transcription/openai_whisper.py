@@ -14,6 +14,8 @@ from mmser.transcription.digest import file_digest
 from mmser.transcription.segments import Recognised, Segment
 from mmser.types import Word
 
+SEED = 0
+
 
 class OpenAIWhisper:
     """Whisper as its authors publish it (Radford et al. 2022); one chunk after another.
@@ -40,6 +42,8 @@ class OpenAIWhisper:
             raise ModelError(
                 f"{path} holds no weights of openai-whisper ({reason}); give a .pt file that it can load"
             ) from error
+        if not all(bool(tensor.isfinite().all()) for tensor in self.model.parameters()):
+            raise ModelError(f"{path} is damaged: it holds weights that are not finite; fetch it again")
         heads = whisper._ALIGNMENT_HEADS.get(path.stem)
         if heads is not None:
             # Loading by path leaves them out, and words then get their times from heads that do not align.
@@ -69,7 +73,12 @@ class OpenAIWhisper:
 
     def recognise(self, waveforms: Sequence[Waveform], language: str | None) -> list[Recognised]:
         """Return what is said in each chunk."""
-        return [self._recognise(waveform, language) for waveform in waveforms]
+        import torch
+
+        # Where it is unsure it draws words, from torch's own numbers: the same sound gives the same words.
+        with torch.random.fork_rng(enabled=True):
+            torch.manual_seed(SEED)
+            return [self._recognise(waveform, language) for waveform in waveforms]
 
     def _recognise(self, waveform: Waveform, language: str | None) -> Recognised:
         found: Mapping[str, Any] = self.model.transcribe(

@@ -64,11 +64,7 @@ def transcribe(
     Raises:
         UsageError: if the recogniser does not know the language.
     """
-    if language is not None and not recogniser.knows(language):
-        raise UsageError(
-            f"{recogniser.name} does not know the language {language!r}; leave --language out, or name a "
-            "recogniser that knows it"
-        )
+    check_language(recogniser, language)
     speech = _listen(source, journal, progress)
     wanted = range(source.num_channels) if channels is None else channels
     speech = replace(speech, stretches={channel: speech.stretches[channel] for channel in wanted})
@@ -85,6 +81,19 @@ def transcribe(
         language_probability=known[1],
         crosstalk_words=removed,
     )
+
+
+def check_language(recogniser: Recogniser, language: str | None) -> None:
+    """Refuse a stated language that the recogniser does not know.
+
+    Raises:
+        UsageError: if it is such a one.
+    """
+    if language is not None and not recogniser.knows(language):
+        raise UsageError(
+            f"{recogniser.name} does not know the language {language!r}; leave --language out, or name a "
+            "recogniser that knows it"
+        )
 
 
 def _listen(source: AudioSource, journal: Journal | None, progress: ProgressCallback) -> ChannelSpeech:
@@ -174,13 +183,15 @@ def _believed(
     for chunk in chunks:
         segments = found[chunk].segments
         for segment, reason in zip(segments, disbelieve(segments, chunk.heard_speech()), strict=True):
+            spoken = tuple(map(chunk.word, timed_words(segment)))
             if reason is None:
-                words[chunk.channel] += map(chunk.word, timed_words(segment))
+                words[chunk.channel] += spoken
             elif reason != NO_WORDS:
                 start, end = chunk.time(segment.start), chunk.time(segment.end)
-                dropped[chunk.channel].append(Dropped(start=start, end=end, reason=reason))
-    for spoken in words.values():
-        spoken.sort(key=middle)
+                lost = Dropped(start=start, end=end, reason=reason, words=spoken)
+                dropped[chunk.channel].append(lost)
+    for own in words.values():
+        own.sort(key=middle)
     return words, dropped
 
 
@@ -206,7 +217,8 @@ def _without_crosstalk(
             stretches[channel] = [
                 (start, end)
                 for start, end in stretches[channel]
-                if not _any_in(gone, start, end) or _any_in(left, start, end)
+                # A word that stays may reach into the pad.
+                if not _any_in(gone, start, end) or _any_in(left, start - PAD, end + PAD)
             ]
     return kept, replace(speech, stretches=stretches), sum(map(len, leaks.values()))
 

@@ -5,25 +5,24 @@ import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mmser.labels import Role
 from mmser.language import is_unspaced
 from mmser.segmentation import numbered_turns
 from mmser.speech import Speech
-from mmser.talks import BACKCHANNEL, MAX_TURN, Talk, best_cut, find_talks, shortened
+from mmser.talks import BACKCHANNEL, DROPPED, MAX_TURN, UNRECOGNISED, Talk, best_cut, find_talks, shortened
 from mmser.transcription.word_times import middle
 from mmser.types import Seconds, Turn, Word
 
-DROPPED: Final = "words_dropped_"  # begins a flag that ends in why: "words_dropped_loop"
 MAX_BACKCHANNEL_WORDS: Final = 3
 SENTENCE_BONUS: Seconds = 0.5  # the end of a sentence is as good a place to cut as so much more silence
 _SENTENCE_END: Final = re.compile(r"[.?!…。？！][\"'”’»)\]]*$")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class Party:
     """One party: a channel, or a speaker on one."""
 
     channel: int
@@ -38,10 +37,11 @@ class Dropped:
     start: Seconds
     end: Seconds
     reason: str
+    words: tuple[Word, ...] = ()  # with times; in no output, but to be redacted with the sound
 
 
 def build_turns(
-    lines: Sequence[Line],
+    parties: Sequence[Party],
     speech: Mapping[int, Speech],
     words: Mapping[int, Sequence[Word]],
     dropped: Mapping[int, Sequence[Dropped]],
@@ -52,32 +52,33 @@ def build_turns(
     Speech in which nothing was recognised, or nothing that is believed, gives a turn without words.
 
     Args:
-        lines: the parties; the keys below are their numbers.
+        parties: of the call; the keys below are their numbers.
         speech: stretches of each party, in seconds.
         words: of each party, with times, in order.
         dropped: phrases of each party that are not believed.
         language: ISO 639-1 code, which tells how words are joined.
     """
     turns = []
-    by_line: defaultdict[int, list[Talk]] = defaultdict(list)
+    by_party: defaultdict[int, list[Talk]] = defaultdict(list)
     for talk in find_talks(speech):
-        by_line[talk.line].append(talk)
-    for number, talks in by_line.items():
+        by_party[talk.party].append(talk)
+    for number, spoken in words.items():
+        if spoken and number not in by_party:  # heard, but not as speech: no word is lost
+            span = (spoken[0].start or 0.0, max(word.end or 0.0 for word in spoken))
+            by_party[number].append(Talk(party=number, parts=(span,)))
+    for number, talks in by_party.items():
         dealt = _deal(words.get(number, ()), talks)
         why = _deal_dropped(dropped.get(number, ()), talks)
         for talk, spoken, reasons in zip(talks, dealt, why, strict=True):
             for start, end, part in _pieces(talk, spoken):
-                flags = tuple(f for f in talk.flags(start, end) if f != BACKCHANNEL or _is_short(spoken))
-                turns.append(
-                    _turn(
-                        lines[number], start, end, part, (*flags, *_flags_of(reasons, start, end)), language
-                    )
-                )
+                flags = [f for f in talk.flags(start, end) if f != BACKCHANNEL or _is_short(spoken)]
+                flags += _flags_of(reasons, start, end) or ([] if part else [UNRECOGNISED])
+                turns.append(_turn(parties[number], start, end, part, tuple(flags), language))
     return numbered_turns(turns)
 
 
 def _turn(
-    line: Line,
+    party: Party,
     start: Seconds,
     end: Seconds,
     words: Sequence[Word],
@@ -88,22 +89,43 @@ def _turn(
         id="",
         start=start,
         end=end,
-        channel=line.channel,
-        speaker=line.speaker,
-        role=line.role,
-        text=("" if is_unspaced(language) else " ").join(word.text for word in words) or None,
-        words=tuple(words),
+        channel=party.channel,
+        speaker=party.speaker,
+        role=party.role,
+        text=_joined([word.text for word in words], unspaced=is_unspaced(language)) or None,
+        words=tuple(_tidy(word, start, end) for word in words),
         flags=flags,
     )
+
+
+def _tidy(word: Word, start: Seconds, end: Seconds) -> Word:
+    """Return a word with what it says to the millisecond, and within the turn that it overlaps."""
+    assert word.start is not None and word.end is not None
+    begin, stop = word.start, word.end
+    if begin < end and stop > start:
+        begin, stop = max(begin, start), min(stop, end)
+    sure = None if word.confidence is None else round(word.confidence, 4)
+    return replace(word, start=round(begin, 3), end=round(stop, 3), confidence=sure)
+
+
+def _joined(texts: Sequence[str], *, unspaced: bool) -> str:
+    """Return words as running text; "iPhone Pro" keeps its blank in Japanese too."""
+    if not unspaced:
+        return " ".join(texts)
+    made = ""
+    for text in texts:
+        latin = (made[-1:] + text[:1]).isascii() and made[-1:].isalnum() and text[:1].isalnum()
+        made += f" {text}" if latin else text
+    return made
 
 
 def _is_short(words: Sequence[Word]) -> bool:
     return len(words) <= MAX_BACKCHANNEL_WORDS
 
 
-def _flags_of(dropped: Sequence[Dropped], start: Seconds, end: Seconds) -> Iterator[str]:
+def _flags_of(dropped: Sequence[Dropped], start: Seconds, end: Seconds) -> list[str]:
     reasons = dict.fromkeys(one.reason for one in dropped if one.start < end and one.end > start)
-    return (DROPPED + reason.replace(" ", "_") for reason in reasons)
+    return [DROPPED + reason.replace(" ", "_") for reason in reasons]
 
 
 def _deal(words: Sequence[Word], talks: Sequence[Talk]) -> list[list[Word]]:
@@ -170,25 +192,33 @@ def _sentences(words: list[Word], start: Seconds, end: Seconds) -> Iterator[list
 def deal_to_speakers(items: Sequence[tuple[Seconds, Seconds]], spoken: Mapping[int, Speech]) -> list[int]:
     """Return whose each word (or phrase) is: of who speaks at its middle, or else is nearest to it.
 
-    Where several speak at once it is that of the one whose the word before was.
+    Where several speak at once it is that of the one whose the word before was, else of who began last.
 
     Args:
         items: (start, end) in seconds, in order.
-        spoken: number of a speaker → stretches, as a diarization tells them.
+        spoken: number of a speaker → stretches in order and apart, as a diarization tells them.
     """
-    stretches = sorted((s, e, number) for number, found in spoken.items() for s, e in found)
-    starts = [stretch[0] for stretch in stretches]
     found: list[int] = []
     for start, end in items:
         time = (start + end) / 2
-        after = bisect.bisect_right(starts, time)
-        # Of few speakers hardly more than a handful speak at once.
-        near = stretches[max(0, after - 16) : after + 1]
-        inside = {number for s, e, number in near if s <= time <= e}
+        near = {
+            number: _nearest_stretch(stretches, time) for number, stretches in spoken.items() if stretches
+        }
+        inside = [number for number, (begin, stop) in near.items() if begin <= time <= stop]
         if found and found[-1] in inside:
             found.append(found[-1])
         elif inside:
-            found.append(next(number for s, e, number in reversed(near) if s <= time <= e))
+            found.append(max(inside, key=lambda number: near[number][0]))
         else:
-            found.append(min(near, key=lambda one: max(one[0] - time, time - one[1]))[2])
+            found.append(min(near, key=lambda number: _distance(near[number], time)))
     return found
+
+
+def _nearest_stretch(stretches: Speech, time: Seconds) -> tuple[float, float]:
+    """Return the one of ordered, separate stretches that a moment lies in, or is nearest to."""
+    after = bisect.bisect_right(stretches, time, key=lambda stretch: stretch[0])
+    return min(stretches[max(0, after - 1) : after + 1], key=lambda stretch: _distance(stretch, time))
+
+
+def _distance(stretch: tuple[float, float], time: Seconds) -> Seconds:
+    return max(stretch[0] - time, time - stretch[1], 0.0)

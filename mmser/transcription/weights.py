@@ -207,6 +207,8 @@ def _from_hub(
 
 
 def _missing(name: RecogniserName, reason: str, by_hand: str, ways: str) -> MmserError:
+    own = "FILE.pt" if name.engine == "whisper" else "FOLDER"
+    ways = ways.replace("whisper:FILE.pt", f"{name.engine}:{own}")
     return ModelError(
         f"the weights of {name} are not on this machine and cannot be fetched ({reason}); {by_hand}, {ways}"
     )

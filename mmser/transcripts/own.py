@@ -75,11 +75,30 @@ def _record(value: object, kind: type[R], where: str) -> R | None:
     if value is None:
         return None
     try:
-        return TypeAdapter(kind).validate_python(value, strict=False)
+        record = TypeAdapter(kind).validate_python(value, strict=False)
+        _check_ranges(record, where)
+        return record
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(step) for step in first["loc"])
         raise TranscriptError(f"{where}: {place}: {first['msg']}") from error
+
+
+def _check_ranges(record: Recognition | Redaction, where: str) -> None:
+    """Refuse numbers that no run of mmser writes."""
+    if isinstance(record, Redaction):
+        counts, shares = list(record.counts.values()), []
+        for span in record.spans:
+            if len(span) != 2:
+                raise TranscriptError(f"{where}.spans: {shown(span)} is not a start and an end")
+            check_span(span[0], span[1], f"{where}.spans")
+    else:
+        counts = [record.num_words, record.crosstalk_words, *record.dropped.values()]
+        shares = [record.confidence, record.language_probability]
+    if any(number < 0 for number in counts):
+        raise TranscriptError(f"{where}: a count is negative; counts are 0 or more")
+    if any(share is not None and not 0 <= share <= 1 for share in shares):  # NaN fails this too
+        raise TranscriptError(f"{where}: a confidence is not between 0 and 1")
 
 
 def _turn(item: Json, where: str, *, timed: bool) -> Turn:

@@ -5,10 +5,10 @@ import pytest
 
 import mmser
 from mmser.errors import UsageError
-from mmser.redaction import KINDS, parse_patterns, redact_turns
+from mmser.redaction import KINDS, parse_patterns, redact_transcript, redact_turns
 from mmser.redaction.cards import luhn_valid
 from mmser.transcripts import read_transcript
-from mmser.types import Turn, Word
+from mmser.types import Transcript, Turn, Word
 from tests.redaction.said import redacted, texts, timed_turns, turn, turns
 
 CARDS = [
@@ -244,12 +244,12 @@ def test_spans_say_when_it_is_spoken():
     assert redact_turns(turns("555 1212")).spans == ()
 
 
-def test_spans_are_wider_where_words_have_no_times_of_their_own():
+def test_the_whole_turn_is_silent_where_words_have_no_times_of_their_own():
     without = timed_turns("aaaa bbbb 5555 1212 cccc", words=False)
-    assert redact_turns(without).spans == ((1.0, 5.0),)
+    assert redact_turns(without).spans == ((0.0, 6.0),)
     estimated = timed_turns("aaaa bbbb 5555 1212 cccc")[0]
     words = tuple(dataclasses.replace(word, estimated=True) for word in estimated.words)
-    assert redact_turns([dataclasses.replace(estimated, words=words)]).spans == ((1.0, 5.0),)
+    assert redact_turns([dataclasses.replace(estimated, words=words)]).spans == ((0.0, 6.0),)
 
 
 def test_spans_that_meet_are_one():
@@ -366,3 +366,47 @@ def test_the_kinds_are_those_of_the_marks():
 def test_luhn_knows_its_numbers():
     assert luhn_valid("4111111111111111") and luhn_valid("378282246310005")
     assert not luhn_valid("4111111111111112") and not luhn_valid("378282246310006")
+
+
+def test_speakers_who_are_named_by_number_or_address_lose_these_and_stay_apart():
+    spoken = [
+        ("jane.doe@example.com", "hello"),
+        ("+44 7700 900123", "hi"),
+        ("bob@example.com", "yes"),
+        ("Ann", "no"),
+    ]
+    named = tuple(
+        dataclasses.replace(turn(i, text), speaker=name)
+        for i, (name, text) in enumerate([*spoken, spoken[0]])
+    )
+    found = redact_transcript(Transcript(turns=named, format="x", times="none"))
+    assert [t.speaker for t in found.turns] == ["[email]", "[phone]", "[email] (2)", "Ann", "[email]"]
+
+
+def test_a_bare_code_beside_a_card_is_its_security_code():
+    said, counts = redacted("It is 4111 1111 1111 1111, and the expiry is 09/27, code 123.")
+    assert said == ["It is [card], and the expiry is [card], code [card]."] and counts == {"card": 3}
+    said, _ = redacted("4111 1111 1111 1111", "agent: and the code?", "one two three")
+    assert said == ["[card]", "and the code?", "[card]"]
+    assert redacted("the door code is 4711", "agent: code 123 for the gate")[1] == {}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "4111&nbsp;1111&nbsp;1111&nbsp;1111",
+        "4111&#x2d;1111&#45;1111-1111",
+        "<b>4111</b> <i>1111</i> 1111 1111",
+        "4111=1111=1111=1111",
+        "4111%201111%201111%201111",
+    ],
+)
+def test_what_a_page_puts_between_digits_hides_no_card(said: str):
+    (left,), counts = redacted(f"it is {said} okay")
+    assert counts == {"card": 1} and not any(char.isdigit() for char in left)
+
+
+@pytest.mark.parametrize("pattern", ["x=a{1000000000}", "x=(?R)", "x=" + "(" * 2000 + "a" + ")" * 2000])
+def test_a_pattern_that_would_take_all_memory_is_refused(pattern: str):
+    with pytest.raises(UsageError, match=r"too large|not a regular expression"):
+        parse_patterns([pattern])

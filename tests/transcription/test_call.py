@@ -9,7 +9,7 @@ import pytest
 from mmser.audio import open_recording
 from mmser.errors import AudioError, TranscriptError, UsageError
 from mmser.labels import Role
-from mmser.transcription.call import Asr, transcribe_call
+from mmser.transcription.call import AsrRequest, transcribe_call
 from mmser.transcription.chunks import Chunk, cut_chunks
 from mmser.transcription.segments import Segment
 from mmser.transcription.transcribe import transcribe
@@ -50,7 +50,7 @@ def call(recording: bytes | Path, reader: Reader | None = None, **options: objec
     diarization = options.pop("diarization", None)
     reader = reader or Reader(*map(seconds_as_words, chunks_of(recording)))
     with open_recording(recording, **PART) as source:
-        asr = Asr(recogniser=reader, diarization=diarization)  # type: ignore[arg-type]
+        asr = AsrRequest(recogniser=reader, diarization=diarization)  # type: ignore[arg-type]
         return transcribe_call(source, asr, **options)  # type: ignore[arg-type]
 
 
@@ -92,7 +92,9 @@ def test_one_party_alone_may_be_on_one_channel(mono: bytes):
 
 
 def test_words_alone_may_stand_without_speakers(mono: bytes):
-    assert told(call(mono, alone=True).turns) == {(0, None, "unknown")}
+    found = call(mono, alone=True)
+    assert told(found.turns) == {(0, None, "unknown")}
+    assert any("who speaks is not told apart; give --diarization" in w for w in found.warnings)
 
 
 def test_a_diarization_tells_the_speakers_of_one_channel_apart(mono: bytes):
@@ -136,13 +138,24 @@ def test_a_diarization_that_does_not_say_who_speaks_when_is_refused(turns: str, 
         call(mono, Reader(), diarization=read_transcript(turns.encode()))
 
 
+def test_what_is_odd_about_a_diarization_is_told(mono: bytes):
+    long = read_transcript((RTTM + "SPEAKER mono 1 800.0 9.0 <NA> <NA> anna <NA> <NA>\n").encode())
+    found = call(mono, diarization=long)
+    assert any(w.startswith("the diarization: the transcript ends at 809.00 s") for w in found.warnings)
+
+
+def test_roles_of_channels_beside_a_diarization_are_refused(mono: bytes):
+    with pytest.raises(UsageError, match="--role SPEAKER=ROLE"):
+        call(mono, Reader(), diarization=read_transcript(RTTM.encode()), channel_roles=("customer",))
+
+
 def test_a_diarization_of_a_recording_with_channels_is_refused():
     with pytest.raises(UsageError, match="which tell who speaks"):
         call(SAMPLE, Reader(), diarization=read_transcript(RTTM.encode()))
 
 
 def test_what_was_left_out_is_told(mono: bytes):
-    answers = [[phrase(0.2, "no no no no no no no", 2.0)], [phrase(0.2, "thanks", 1.0)]]
+    answers = [[phrase(0.2, "and so on and so on and so on and so on", 2.0)], [phrase(0.2, "thanks", 1.0)]]
     found = call(SAMPLE, Reader(*answers))
     assert any("1 recognised phrase was not believed and left out (loop 1)" in w for w in found.warnings)
     assert found.recognition is not None and found.recognition.dropped == {"loop": 1}

@@ -102,7 +102,7 @@ def test_a_language_that_the_weights_do_not_know_is_refused():
 
 
 def test_made_up_phrases_are_dropped_with_their_reason_and_their_place():
-    loop = phrase(0.2, "no no no no no no no no", 2.0)
+    loop = phrase(0.2, "and so on and so on and so on and so on", 2.0)
     unsure = phrase(0.2, "mumble", 2.0, log_probability=-2.0)
     reader = Reader([loop], [unsure], [phrase(0.2, "...", 1.0)])
     found = hear(reader)

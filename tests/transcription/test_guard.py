@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmser.transcription.guard import STOCK, plain, why_unbelievable
+from mmser.transcription.guard import STOCK, disbelieve, plain, why_unbelievable
 from mmser.transcription.segments import Segment
 
 TALK = [(0.0, 4.0)]
@@ -42,7 +42,7 @@ def test_what_was_said_is_believed(text: str):
         (" Thank you.", TALK, {"no_speech": 0.8}, "stock phrase"),
         (" I'm sorry. I'm sorry. I'm sorry. I'm sorry. I'm sorry. I'm sorry.", TALK, {}, "loop"),
         (" Okay so we go on and on and on and on and on and on", TALK, {}, "loop"),
-        (" mmm mmm mmm mmm mmm", TALK, {}, "loop"),
+        (" mmm" * 12, TALK, {}, "loop"),
         (" aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", TALK, {}, "loop"),
         (" And the the price of it was", TALK, {"log_probability": -2.1}, "low confidence"),
         (" I would like to know when exactly it will be delivered to me", TALK, {"end": 1.0}, "too fast"),
@@ -54,9 +54,37 @@ def test_what_was_made_up_is_not(
     assert why_unbelievable(segment(text, **options), speech) == why
 
 
-def test_the_engines_own_compression_ratio_counts():
-    assert why_unbelievable(segment(" fine", compression_ratio=2.5), TALK) == "loop"
-    assert why_unbelievable(segment(" fine", compression_ratio=2.3), TALK) is None
+def test_a_phrase_answers_for_itself_not_for_its_window():
+    """An engine tells the ratio of all that it wrote in 30 s, which may hold fifteen short answers."""
+    assert why_unbelievable(segment(" fine", compression_ratio=2.7), TALK) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No, no, no, no!",
+        "Yes yes yes yes.",
+        "No no no no no that's wrong",
+        "My PIN is one one one one.",
+        "zero zero zero zero zero one",
+        "It ends in 1 1 1 1 1 1",
+    ],
+)
+def test_anger_and_numbers_that_are_read_out_are_no_loop(text: str):
+    assert why_unbelievable(segment(text), TALK) is None
+
+
+def test_the_same_answer_to_one_question_after_another_is_no_loop():
+    answers = [segment(" Yes.", start=5.0 * i, end=5.0 * i + 0.6) for i in range(6)]
+    pauses = [(answer.start, answer.end) for answer in answers]
+    assert disbelieve(answers, pauses) == [None] * 6
+
+
+def test_a_phrase_over_and_over_without_a_pause_is_a_loop():
+    phrases = [segment(" I know that.", start=2.0 * i, end=2.0 * i + 2.0) for i in range(5)]
+    assert disbelieve(phrases, [(0.0, 10.0)]) == ["loop"] * 5
+    other = segment(" So what?", start=10.0, end=11.0)
+    assert disbelieve([*phrases[:3], other], [(0.0, 11.0)]) == [None] * 4
 
 
 def test_thanks_that_were_said_stay():

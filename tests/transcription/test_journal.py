@@ -43,6 +43,7 @@ def test_steps_of_other_work_are_thrown_away(key: dict[str, object], tmp_path: P
     path = filled(tmp_path / "j")
     with Journal(path, key) as journal:
         assert (journal.speech, journal.language, journal.chunks) == (None, None, {})
+        assert journal.discarded
     assert len(path.read_bytes().splitlines()) == 1
 
 
@@ -57,24 +58,58 @@ def test_a_step_that_was_cut_off_is_done_again_and_the_steps_before_it_stay(lost
         assert journal.chunks == {place_of(CHUNK): FOUND}
 
 
-@pytest.mark.parametrize(
-    "rubbish", [b"", b"\0\0\0", b"{}\n", b"[1, 2]\n", b'{"chunk": [1]}\n', b"\xff\xfe\n"]
-)
-def test_what_is_no_journal_is_begun_anew(rubbish: bytes, tmp_path: Path):
-    path = tmp_path / "j"
-    path.write_bytes(rubbish)
-    with Journal(path, KEY) as journal:
+def test_an_empty_file_is_begun(tmp_path: Path):
+    (tmp_path / "j").touch(0o644)
+    with Journal(tmp_path / "j", KEY) as journal:
         assert journal.chunks == {}
         journal.keep_language("en", None)
-    with Journal(path, KEY) as journal:
+    assert (tmp_path / "j").stat().st_mode & 0o777 == 0o600
+    with Journal(tmp_path / "j", KEY) as journal:
         assert journal.language == ("en", None)
 
 
-@pytest.mark.parametrize("rubbish", [b"[1, 2]\n", b'{"chunk": [1]}\n', b'"x"\n', b'{"stretches": 3}\n'])
+@pytest.mark.parametrize("mine", [b"notes of mine\n", b"\0\0\0", b"{}\n", b"\xff\xfe\n", b"RIFF\0\0\0\0WAVE"])
+def test_what_is_no_journal_is_left_alone(mine: bytes, tmp_path: Path):
+    path = tmp_path / "j"
+    path.write_bytes(mine)
+    with pytest.raises(OutputError, match="is no journal of mmser"):
+        Journal(path, KEY)
+    assert path.read_bytes() == mine
+
+
+def test_a_link_is_not_followed(tmp_path: Path):
+    (tmp_path / "mine").write_text("notes")
+    (tmp_path / "j").symlink_to(tmp_path / "mine")
+    (tmp_path / "endless").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("j", "endless", "pipe"):
+        with pytest.raises(OutputError, match=r"cannot be written|is no journal"):
+            Journal(tmp_path / name, KEY)
+    assert (tmp_path / "mine").read_text() == "notes"
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        b"[1, 2]\n",
+        b'{"chunk": [1]}\n',
+        b"00000000 {}\n",
+        b"[" * 200_000 + b"\n",
+        b'{"stretches": [[0, [["a", "b"]]]], "leaked": []}\n',
+        b"\0" * 100,
+    ],
+)
 def test_a_damaged_step_ends_what_is_taken_over(rubbish: bytes, tmp_path: Path):
     path = filled(tmp_path / "j")
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:2], rubbish, *lines[2:]]))
+    with Journal(path, KEY) as journal:
+        assert (journal.speech, journal.language, journal.chunks) == (SPEECH, None, {})
+
+
+def test_a_step_that_was_changed_is_not_taken_over(tmp_path: Path):
+    path = filled(tmp_path / "j")
+    path.write_bytes(path.read_bytes().replace(b'"de", "probability": 0.75', b'"pl", "probability": 0.75'))
     with Journal(path, KEY) as journal:
         assert (journal.speech, journal.language, journal.chunks) == (SPEECH, None, {})
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from mmser.audio import open_recording
-from mmser.transcription.call import Asr, transcribe_call
+from mmser.transcription.call import AsrRequest, transcribe_call
 from tests.transcription.scripted import RATE, Reader, phrase
 from tests.transcription.test_channels_heard import wav
 
@@ -63,7 +63,7 @@ def words_in(*channels: Waveform) -> tuple[int, int]:
     """Return how many turns there are, and how many chunks a recogniser was given."""
     reader = Reader(*[[phrase(0, "Thanks for watching!", 1.0)]] * 50)
     with open_recording(wav(*channels)) as source:
-        found = transcribe_call(source, Asr(recogniser=reader), alone=True)
+        found = transcribe_call(source, AsrRequest(recogniser=reader), alone=True)
     return len(found.turns), len(reader.heard)
 
 

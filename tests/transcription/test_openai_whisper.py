@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from mmser.errors import ModelError
 from mmser.transcription.openai_whisper import OpenAIWhisper
@@ -55,3 +56,26 @@ def test_a_file_of_something_else_is_refused(content: bytes, tmp_path: Path):
     (tmp_path / "x.pt").write_bytes(content)
     with pytest.raises(ModelError, match=r"x\.pt holds no weights of openai-whisper"):
         OpenAIWhisper("whisper:x.pt", tmp_path / "x.pt")
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path):
+    path = write_openai(tmp_path / "x.pt", *SAID)
+    held = torch.load(path, weights_only=True)
+    held["model_state_dict"]["decoder.ln.weight"][:] = float("nan")
+    torch.save(held, path)
+    with pytest.raises(ModelError, match=r"x\.pt is damaged: it holds weights that are not finite"):
+        OpenAIWhisper("whisper:x.pt", path)
+
+
+def test_what_is_drawn_is_drawn_alike_again(recogniser: OpenAIWhisper, monkeypatch: pytest.MonkeyPatch):
+    drawn = []
+
+    def transcribe(*args: object, **options: object) -> dict[str, object]:
+        drawn.append(torch.rand(1).item())
+        return {"segments": [], "language": "en"}
+
+    monkeypatch.setattr(recogniser.model, "transcribe", transcribe)
+    before = torch.get_rng_state()
+    recogniser.recognise([noise(1.0)], "en")
+    recogniser.recognise([noise(1.0)], "en")
+    assert drawn[0] == drawn[1] and torch.equal(torch.get_rng_state(), before)

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from mmser.speech import Speech
 from mmser.talks import MAX_TURN
-from mmser.transcription.turns import Dropped, Line, build_turns, deal_to_speakers
+from mmser.transcription.turns import Dropped, Party, build_turns, deal_to_speakers
 from mmser.types import Turn, Word
 from tests.transcription.scripted import phrase, words_at
 
-LINES = (Line(channel=0, speaker="ch_0", role="agent"), Line(channel=1, speaker="ch_1", role="customer"))
+PARTIES = (Party(channel=0, speaker="ch_0", role="agent"), Party(channel=1, speaker="ch_1", role="customer"))
 
 
 def build(
@@ -21,7 +21,7 @@ def build(
     dropped: dict[int, list[Dropped]] | None = None,
     language: str | None = "en",
 ) -> tuple[Turn, ...]:
-    return build_turns(LINES, speech, words, dropped or {}, language)
+    return build_turns(PARTIES, speech, words, dropped or {}, language)
 
 
 def said(turns: tuple[Turn, ...]) -> list[tuple[str, float | None, float | None, str | None]]:
@@ -51,8 +51,9 @@ def test_sentences_are_joined_over_a_short_pause_and_parted_by_a_long_one_or_the
 
 
 def test_times_are_those_of_the_speech_not_of_the_words():
-    (turn,) = build({0: [(1.0, 3.0)]}, {0: words_at((0.7, "late"), (2.9, "words"))})
+    (turn,) = build({0: [(1.0, 3.0)]}, {0: words_at((0.8, "late"), (2.9, "words"))})
     assert (turn.start, turn.end, turn.text) == (1.0, 3.0, "late words")
+    assert [(word.start, word.end) for word in turn.words] == [(1.0, 1.1), (2.9, 3.0)]
 
 
 def test_a_backchannel_is_a_turn_of_its_own_and_is_marked():
@@ -72,7 +73,7 @@ def test_many_words_in_a_moment_are_no_backchannel():
 
 def test_speech_without_words_is_a_turn_without_words():
     (turn,) = build({1: [(1.0, 2.0)]}, {1: []})
-    assert (turn.text, turn.words, turn.flags) == (None, (), ())
+    assert (turn.text, turn.words, turn.flags) == (None, (), ("nothing_recognised",))
 
 
 def test_a_turn_says_why_its_words_were_dropped():
@@ -80,7 +81,7 @@ def test_a_turn_says_why_its_words_were_dropped():
         1: [Dropped(start=1.1, end=1.9, reason="stock phrase"), Dropped(start=5, end=6, reason="loop")]
     }
     turns = build({1: [(1.0, 2.0), (8.0, 9.0)]}, {}, dropped)
-    assert [turn.flags for turn in turns] == [("words_dropped_stock_phrase",), ()]
+    assert [turn.flags for turn in turns] == [("words_dropped_stock_phrase",), ("nothing_recognised",)]
 
 
 def test_a_long_talk_is_cut_where_a_sentence_ends():
@@ -94,8 +95,14 @@ def test_a_long_talk_is_cut_where_a_sentence_ends():
 
 
 def test_languages_without_spaces_are_joined_without_any():
-    (turn,) = build({1: [(0.0, 2.0)]}, {1: words_at((0, "もし"), (0.5, "もし"))}, language="ja")
-    assert turn.text == "もしもし"
+    said_ = words_at((0, "もし"), (0.5, "もし"), (1, "iPhone"), (1.5, "Pro"), (1.9, "です"))
+    (turn,) = build({1: [(0.0, 2.5)]}, {1: said_}, language="ja")
+    assert turn.text == "もしもしiPhone Proです"
+
+
+def test_words_that_are_heard_where_nobody_was_are_not_lost():
+    (turn,) = build({1: []}, {1: words_at((1.0, "hello"), (1.5, "there"))})
+    assert (turn.text, turn.start, turn.end) == ("hello there", 1.0, 1.8)
 
 
 spans = st.lists(st.tuples(st.floats(0.05, 3.0), st.floats(0.1, 50.0)), min_size=1, max_size=12).map(
@@ -120,7 +127,7 @@ def test_every_word_is_in_one_turn_in_order_and_every_second_of_speech_too(
     turns = build(speech, words)
     for channel, own in speech.items():
         mine = [turn for turn in turns if turn.channel == channel]
-        assert [word for turn in mine for word in turn.words] == words[channel]
+        assert [word.text for turn in mine for word in turn.words] == [w.text for w in words[channel]]
         assert all(turn.start <= turn.end for turn in mine)  # type: ignore[operator]
         assert all(a.end <= b.start for a, b in itertools.pairwise(mine))  # type: ignore[operator]
         assert (mine[0].start, mine[-1].end) == (own[0][0], own[-1][1])
@@ -131,6 +138,11 @@ def test_every_word_is_in_one_turn_in_order_and_every_second_of_speech_too(
 def test_words_of_one_channel_are_dealt_by_who_speaks():
     spoken = {0: [(0.0, 5.0), (10.0, 12.0)], 1: [(5.2, 9.0)]}
     assert deal_to_speakers([(1, 2), (5.3, 5.6), (8.9, 9.5), (11, 11.2), (13, 14)], spoken) == [0, 1, 1, 0, 0]
+
+
+def test_a_long_turn_keeps_its_words_however_often_the_other_says_mhm():
+    spoken = {0: [(0.0, 300.0)], 1: [(9.0 * i, 9.0 * i + 0.5) for i in range(1, 31)]}
+    assert deal_to_speakers([(250.0, 250.4), (289.0, 289.4)], spoken) == [0, 0]
 
 
 @pytest.mark.parametrize(("before", "whose"), [((1.0, 1.2), 0), ((6.0, 6.2), 1)])

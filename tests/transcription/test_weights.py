@@ -1,5 +1,6 @@
 """Where the weights of recognisers are found, and how they are fetched, from a local server."""
 
+import hashlib
 import os
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import whisper
 
 from mmser.errors import MissingExtraError, MmserError, ModelError, OutputError, UsageError
 from mmser.transcription import download as downloads
+from mmser.transcription import hub
 from mmser.transcription.recogniser import RecogniserName
 from mmser.transcription.weights import SIZES, WAYS_TO_TRANSCRIBE, check_weights, locate_weights
 from tests.transcription.weights_server import COMMIT, Shelf, serving
@@ -464,7 +466,7 @@ def test_a_cache_without_the_weights_is_told(tmp_path: Path, offline: None, name
     assert str(failure(tmp_path, RecogniserName(engine="hf", model=MODEL))) == (
         f"the weights of hf:{MODEL} are not on this machine and cannot be fetched (HF_HUB_OFFLINE is set); "
         "copy the folder models--somebody--whisper-x from the cache of a machine that has it into "
-        f"{tmp_path}, give the words with --transcript FILE, weights of your own with --asr whisper:FILE.pt, "
+        f"{tmp_path}, give the words with --transcript FILE, weights of your own with --asr hf:FOLDER, "
         "or judge by sound alone with --no-asr"
     )
 
@@ -557,3 +559,19 @@ def test_a_hub_cache_that_cannot_be_written_is_named(tmp_path: Path):
         (said, _) = ask_hub(hub.url, tmp_path, f"hf:{MODEL}", model_dir=str(tmp_path / "file" / "models"))
     assert said.startswith(f"OutputError {tmp_path}/file/models")
     assert " cannot be written: Not a directory; make it writable or name another folder " in said
+
+
+def test_a_large_file_of_the_hub_that_is_not_what_its_name_says_is_removed(tmp_path: Path):
+    """huggingface_hub compares lengths alone."""
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / COMMIT
+    blobs.mkdir()
+    snapshot.mkdir(parents=True)
+    for name, content in (("good.safetensors", CONTENT), ("bad.safetensors", CONTENT[:-1] + b"?")):
+        blob = blobs / hashlib.sha256(CONTENT if name.startswith("good") else CONTENT + b"!").hexdigest()
+        blob.write_bytes(content)
+        (snapshot / name).symlink_to(blob)
+    with pytest.raises(ModelError, match=r"came as bad\.safetensors of a/b is not the file"):
+        hub._verify(snapshot, "a/b")
+    assert [path.name for path in snapshot.iterdir()] == ["good.safetensors"]
+    assert len(list(blobs.iterdir())) == 1
+    hub._verify(snapshot, "a/b")

@@ -1,13 +1,17 @@
 """What is written is read back."""
 
+import csv
+import io
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmser.errors import OutputError, TranscriptError
 from mmser.labels import ROLES
-from mmser.transcripts import read_transcript, write_json, write_srt, write_webvtt
-from mmser.types import Transcript, Turn, Word
+from mmser.transcripts import read_transcript, write_csv, write_json, write_srt, write_text, write_webvtt
+from mmser.types import Recognition, Redaction, Transcript, Turn, Word
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=30).filter(str.strip)
 times = st.floats(0, 1e5, allow_nan=False)
@@ -148,3 +152,68 @@ def test_a_damaged_json_of_ours_is_refused(before: str, after: str) -> None:
     assert before in written
     with pytest.raises(TranscriptError):
         read_transcript(written.replace(before, after).encode())
+
+
+RECOGNITION = Recognition(
+    recogniser="whisper:small",
+    version="1",
+    language="en",
+    language_probability=0.9,
+    num_words=1,
+    confidence=0.5,
+    dropped={"loop": 1},
+    crosstalk_words=0,
+)
+
+
+def own_json(**changed: object) -> bytes:
+    """Our own JSON with how words were recognised and redacted, a part of it changed."""
+    word = Word(text="hi", start=0.0, end=1.0, estimated=True)
+    said = Turn(id="t1", start=0.0, end=1.0, text="hi", words=(word,))
+    redaction = Redaction(counts={"card": 1}, spans=((0.0, 0.5),))
+    whole = Transcript(turns=(said,), format="x", recognition=RECOGNITION, redaction=redaction)
+    data = json.loads(write_json(whole))
+    for place, value in changed.items():
+        part, _, key = place.partition("__")
+        data[part] = {**data[part], key: value}
+    return json.dumps(data).encode()
+
+
+def test_how_words_were_recognised_and_redacted_is_read_again():
+    read = read_transcript(own_json())
+    assert read.recognition == RECOGNITION and read.turns[0].words[0].estimated
+    assert read.redaction == Redaction(counts={"card": 1}, spans=((0.0, 0.5),))
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("recognition__confidence", float("nan")),
+        ("recognition__confidence", 7),
+        ("recognition__num_words", -3),
+        ("recognition__dropped", {"loop": -1}),
+        ("recognition__language_probability", "sure"),
+        ("redaction__counts", {"card": -1}),
+        ("redaction__spans", [[1]]),
+        ("redaction__spans", [[5, 2]]),
+        ("redaction__spans", [[float("nan"), 1]]),
+        ("redaction__spans", [[-5, 1e9]]),
+    ],
+)
+def test_what_no_run_writes_is_refused(place: str, value: object):
+    with pytest.raises(TranscriptError, match=place.partition("__")[0]):
+        read_transcript(own_json(**{place: value}))
+
+
+def test_text_and_csv_hold_what_was_said_and_no_formula():
+    sure = Word(text="=1+1", confidence=0.5)
+    turns = (
+        Turn(id="t1", start=1.5, end=2.0, channel=0, speaker="ch_0", role="agent", text="hello\nthere"),
+        Turn(id="t2", start=2.0, end=3.0, speaker="Ann", text="=1+1", words=(sure,)),
+        Turn(id="t3", start=3.0, end=4.0, flags=("nothing_recognised",)),
+    )
+    assert write_text(turns) == "[00:00:01.500] agent: hello there\n[00:00:02.000] Ann: =1+1\n"
+    rows = list(csv.DictReader(io.StringIO(write_csv(turns))))
+    assert [row["text"] for row in rows] == ["hello\nthere", "'=1+1", ""]
+    assert [row["confidence"] for row in rows] == ["", "0.5000", ""]
+    assert rows[2]["flags"] == "nothing_recognised"

@@ -98,7 +98,7 @@ def test_a_run_that_is_killed_goes_on_and_gives_what_an_undisturbed_one_gives(
 ):
     monkeypatch.chdir(tmp_path)
     sound, rate = soundfile.read(SAMPLE)
-    soundfile.write("long.wav", np.tile(sound, (4, 1)), rate)
+    soundfile.write("long.wav", np.tile(sound, (3, 1)), rate)
     arguments = ["transcribe", "long.wav", "--roles", "agent,customer", "--asr", weights, "-o"]
     journal = journal_of(tmp_path / "killed.json")
     killed = subprocess.Popen(

@@ -1,5 +1,6 @@
 """Silence, tones, music and noise: no turns, and nothing that a recogniser could make words of."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from tests.transcription.scripted import RATE, Reader, phrase
 from tests.transcription.test_channels_heard import wav
 
 Waveform = npt.NDArray[np.float32]
-SECONDS = 20
+SECONDS = 10
 
 
 def clock(seconds: float = SECONDS) -> npt.NDArray[np.float64]:
@@ -45,6 +46,7 @@ def ringing() -> Waveform:
     )
 
 
+@cache
 def hold_music() -> Waveform:
     """Chords of decaying partials over a bass and a beat."""
     t, rng, sound = clock(), np.random.default_rng(3), np.zeros(SECONDS * RATE)

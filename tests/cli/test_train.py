@@ -225,6 +225,7 @@ def test_every_configuration_trains(name: str, mmser: Run, made: Path, tmp_path:
     assert mmser("info", "--model", tmp_path / "work" / "model").code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_real_clips_and_dialogues_train_together(mmser: Run, data_dir: Path, made: Path, tmp_path: Path):
     """EmoDB's two-second clips of three speakers, with MELD's dialogues, in configs/quick.yaml."""

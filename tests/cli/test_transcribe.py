@@ -93,6 +93,7 @@ def test_silence_gives_an_empty_transcript_and_says_so(mmser, weights: str, tmp_
 # --- crashes -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_and_gives_what_an_undisturbed_one_gives(
     mmser, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

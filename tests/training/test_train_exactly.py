@@ -128,7 +128,7 @@ def _assert_same_curve(one: Path, other: Path) -> None:
                 assert left[name] == pytest.approx(right[name], abs=2e-3), (left, right)
 
 
-@pytest.mark.parametrize("batch_size", [4, 5])
+@pytest.mark.parametrize("batch_size", [4, pytest.param(5, marks=pytest.mark.slow)])
 def test_two_processes_share_a_batch_as_one_computes_it(
     batch_size: int, warm: Warm, made: Path, tmp_path: Path
 ):
@@ -149,6 +149,7 @@ def test_two_processes_share_a_batch_as_one_computes_it(
     assert "model:" in logs[0].read_text() and "mmser" not in logs[1].read_text()
 
 
+@pytest.mark.slow
 def test_torchrun_trains_in_two_processes(made: Path, warm: Warm, tmp_path: Path):
     config = write_config(tmp_path / "joint.yaml", **_equal_config(made, 4))
     done = run("train", config, "--work", tmp_path / "two", processes=2)

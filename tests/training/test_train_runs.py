@@ -161,7 +161,7 @@ def test_learning_separates_voices_it_has_not_heard(made: Path, mmser: Ran, tmp_
     assert last["validation_uar"] > 50
 
 
-@pytest.mark.parametrize("dialogues", [True, False])
+@pytest.mark.parametrize("dialogues", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_stages_run_one_after_the_other_and_leave_a_model_that_loads(
     dialogues: bool, made: Path, mmser: Ran, tmp_path: Path
 ):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -182,10 +183,16 @@ def keeping(journal: Path | None, progress: "Progress") -> "Iterator[None]":
 
 
 def _begun(journal: Path) -> bool:
+    """Tell whether a journal of mmser's lies there and holds words; links and pipes are not opened."""
+    from mmser.transcription.journal import BEGINS
+
     try:
-        return b'"chunk"' in journal.read_bytes()
+        if not stat.S_ISREG(journal.lstat().st_mode):
+            return False
+        content = journal.read_bytes()
     except OSError:
         return False
+    return content.startswith(BEGINS) and b'"chunk"' in content
 
 
 def _device(name: str) -> str:

@@ -12,9 +12,12 @@ from mmser.redaction.findings import Finding
 from mmser.redaction.running_text import BARRIER, RunningText
 
 KINDS: Final = ("card", "iban", "phone", "email", "birth_date")
-MAX_LENGTH: Final = 1000  # characters of a pattern, and what it may count to
+MAX_LENGTH: Final = 1000  # characters of a pattern
+MAX_EXPANDED: Final = 20_000  # the same with its counted repetitions written out, as they take memory
 REGEX_SECONDS: Final = 2.0  # per running text; a pattern that backtracks longer is an error, not a hang
 
+# An escape, a class of characters, a count, or any other character.
+_PARTS: Final = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\{\d*,?\d*\}|.", re.DOTALL)
 _NAME: Final = regex.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 
 
@@ -59,12 +62,10 @@ def parse_patterns(texts: Sequence[str]) -> tuple[Pattern, ...]:
 def _compile(name: str, expression: str) -> Any:
     if not expression.strip():
         raise UsageError(f"the pattern {name!r} is empty; write it as NAME=REGEX")
-    repeats = " ".join(re.findall(r"\{[\d, ]*\}", expression))
-    counted = [int(digits) for digits in re.findall(r"\d+", repeats)]
-    if len(expression) > MAX_LENGTH or max(counted, default=0) > MAX_LENGTH:
+    if len(expression) > MAX_LENGTH or _expanded(expression) > MAX_EXPANDED:
         raise UsageError(
-            f"pattern {name!r} is too large; it may have {MAX_LENGTH} characters, and ask for {MAX_LENGTH} "
-            "repetitions"
+            f"pattern {name!r} is too large; it may have {MAX_LENGTH} characters, and {MAX_EXPANDED:,} with "
+            "its repetitions written out"
         )
     try:
         compiled = regex.compile(expression, regex.IGNORECASE)
@@ -82,6 +83,27 @@ def _compile(name: str, expression: str) -> Any:
             f"let it ask for at least one character"
         )
     return compiled
+
+
+def _expanded(expression: str) -> int:
+    """Return about how long an expression is with its counted repetitions written out."""
+    sizes, last = [0], 0  # of each open group; of what stood last
+    for token in _PARTS.finditer(expression):
+        text = token.group()
+        if text == "(":
+            sizes.append(0)
+            last = 0
+        elif text == ")" and len(sizes) > 1:
+            last = sizes.pop()
+            sizes[-1] += last
+        elif text[0] == "{":
+            most = max(map(int, re.findall(r"\d+", text)), default=1)
+            sizes[-1] += last * (max(most, 1) - 1)
+            last *= max(most, 1)
+        else:
+            last = 1
+            sizes[-1] += 1
+    return sum(sizes)
 
 
 def find_patterns(text: RunningText, patterns: Sequence[Pattern]) -> list[Finding]:

@@ -5,6 +5,7 @@ pause lies between. Digits, hyphens, spaces and letters that only look different
 """
 
 import bisect
+import html
 import itertools
 import re
 import unicodedata
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, NamedTuple
+from urllib.parse import unquote
 
 from mmser.transcripts.entries import join_words
 from mmser.types import Seconds, Turn
@@ -24,7 +26,7 @@ BARRIER: Final = "\ue000"  # stands for what was redacted before; nothing is fou
 _TOKEN: Final = re.compile(r"[^\W\d_]+|\d+|[^\w\s]|_")
 # What a page or an address has in the place of spaces and marks: "&nbsp;", "&#45;", "<b>", "%20", "=".
 _MARKUP: Final = re.compile(
-    r"&(?:[a-z]{2,8}|#\d{1,5}|#x[\da-f]{1,4});|</?[a-z][a-z0-9]{0,9}/?>|%[0-9a-f]{2}(?=\d)|(?<=\d)=(?=\d)",
+    r"&(?:[a-z]{2,8}|#\d{1,5}|#x[\da-f]{1,4});|</?[a-z][a-z0-9]{0,9}/?>|%[2-4][0-9a-f]|(?<=\d)=(?=\d)",
     re.IGNORECASE,
 )
 _IS_MARKED_UP: Final = re.compile("[&<%=]")
@@ -157,7 +159,7 @@ def _string_together(parts: list[TurnText], marks: re.Pattern[str]) -> RunningTe
         )
         made, origins = plain_letters(masked)
         if _IS_MARKED_UP.search(made):
-            made = _MARKUP.sub(lambda found: " " * len(found.group()), made)
+            made = _MARKUP.sub(_as_read, made)
         letters += [made, " "]
         running._origins.append(origins)
         length += len(made) + 1
@@ -165,6 +167,14 @@ def _string_together(parts: list[TurnText], marks: re.Pattern[str]) -> RunningTe
     running.plain = without_accents(running.letters)
     running.tokens = [Token(m.group(), *m.span()) for m in _TOKEN.finditer(running.plain)]
     return running
+
+
+def _as_read(markup: re.Match[str]) -> str:
+    """Return what markup stands for, with spaces to its length: "&#52;" is a 4, "%40" an at sign."""
+    text = markup.group()
+    meant = unquote(text) if text[0] == "%" else html.unescape(text)
+    readable = len(meant) == 1 and (meant.isalnum() or meant in "@.-_+")
+    return (meant if readable else "").ljust(len(text))
 
 
 def plain_letters(text: str) -> tuple[str, Sequence[int]]:

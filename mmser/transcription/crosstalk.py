@@ -46,7 +46,7 @@ def find_leaks(words: Mapping[int, Sequence[Word]], level: MeasureLevel) -> dict
                 leaking = abs(lead) >= CLEAR_DECIBELS and _stands_alone(indices, words[softer])
             if leaking:
                 leaks[softer] |= set(indices)
-    return {channel: _bridged(found, words[channel]) for channel, found in leaks.items()}
+    return {channel: _bridged(found, channel, words, level) for channel, found in leaks.items()}
 
 
 def _runs(one: Sequence[Word], other: Sequence[Word]) -> list[Run]:
@@ -96,12 +96,20 @@ def _start(word: Word) -> Seconds:
     return word.start
 
 
-def _bridged(found: set[int], words: Sequence[Word]) -> set[int]:
-    """Add the few words between two leaks that follow each other without a pause."""
-    filled = set(found)
+def _bridged(
+    found: set[int], channel: int, words: Mapping[int, Sequence[Word]], level: MeasureLevel
+) -> set[int]:
+    """Add the few words between two leaks that follow each other without a pause, and are as soft."""
+    own, filled = words[channel], set(found)
     for before, after in itertools.pairwise(sorted(found)):
-        inside = itertools.pairwise(words[before : after + 1])
-        if after - before - 1 <= BRIDGED_WORDS and all(_pause(a, b) < ALONE for a, b in inside):
+        inside = own[before : after + 1]
+        if not 0 < after - before - 1 <= BRIDGED_WORDS:
+            continue
+        start, end = own[before + 1].start, own[after - 1].end
+        assert start is not None and end is not None
+        others = max(level(start, end, other) for other in words if other != channel)
+        softer = others - level(start, end, channel) >= SOFTER_DECIBELS
+        if softer and all(_pause(one, other) < ALONE for one, other in itertools.pairwise(inside)):
             filled |= set(range(before, after))
     return filled
 

@@ -173,8 +173,10 @@ def _is_loop(words: Sequence[str]) -> bool:
         for first in range(size):
             run = longest = 1
             for i in range(first + size, len(words) - size + 1, size):
-                same = words[i : i + size] == words[i - size : i]
-                run = run + 1 if same and not _are_numbers(words[i : i + size]) else 1
+                phrase = words[i : i + size]
+                # Several times the same word is a loop of one word, of which more is asked.
+                loops = phrase == words[i - size : i] and (size == 1 or len(set(phrase)) > 1)
+                run = run + 1 if loops and not _are_numbers(phrase) else 1
                 longest = max(longest, run)
             if longest >= enough and longest * size >= LOOP_SHARE * len(words):
                 return True

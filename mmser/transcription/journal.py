@@ -17,7 +17,7 @@ from mmser.transcription.chunks import Chunk
 from mmser.transcription.segments import Recognised
 
 SCHEMA = "mmser.journal/1"
-_BEGINS = f'{{"schema": "{SCHEMA}"'.encode()
+BEGINS = f'{{"schema": "{SCHEMA}"'.encode()
 
 Place = tuple[int, float, float]  # channel, start and end of a chunk in seconds
 
@@ -46,8 +46,13 @@ class Journal:
         with _told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             # A link could lead to any file of the user's.
-            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-            self._file = os.fdopen(os.open(path, flags, 0o600), "r+b")
+            # It does not wait for the other end of a pipe either.
+            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+            descriptor = os.open(path, flags, 0o600)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OutputError(_no_journal(path))
+        self._file = os.fdopen(descriptor, "r+b")
         try:
             self._lock()
             self._refuse_others()
@@ -99,15 +104,10 @@ class Journal:
 
     def _refuse_others(self) -> None:
         """Refuse a file that is no journal: it would be emptied."""
-        regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
-        begins = self._file.read(len(_BEGINS)) if regular else b""
-        if regular:
-            self._file.seek(0)
-        if not regular or (begins and begins != _BEGINS):
-            raise OutputError(
-                f"{self.path} is no journal of mmser, and stands where one would be kept; move it away, or "
-                "name another output with -o"
-            )
+        begins = self._file.read(len(BEGINS))
+        self._file.seek(0)
+        if begins and begins != BEGINS:
+            raise OutputError(_no_journal(self.path))
 
     def _read(self, header: Any) -> None:
         """Take over the steps of an earlier run; what is cut off at the end, or of other work, goes."""
@@ -152,6 +152,13 @@ class Journal:
     def _flush(self) -> None:
         self._file.flush()
         os.fsync(self._file.fileno())
+
+
+def _no_journal(path: Path) -> str:
+    return (
+        f"{path} is no journal of mmser, and stands where one would be kept; move it away, or name another "
+        "output with -o"
+    )
 
 
 def place_of(chunk: Chunk) -> Place:

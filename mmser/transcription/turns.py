@@ -17,6 +17,7 @@ from mmser.transcription.word_times import middle
 from mmser.types import Seconds, Turn, Word
 
 MAX_BACKCHANNEL_WORDS: Final = 3
+MIN_WORDLESS: Seconds = 1.0  # of speech in which nothing was recognised, within a long talk
 SENTENCE_BONUS: Seconds = 0.5  # the end of a sentence is as good a place to cut as so much more silence
 _SENTENCE_END: Final = re.compile(r"[.?!…。？！][\"'”’»)\]]*$")
 
@@ -154,17 +155,53 @@ def _nearest(time: Seconds, talks: Sequence[Talk]) -> int:
 
 
 def _pieces(talk: Talk, words: list[Word]) -> Iterator[tuple[Seconds, Seconds, list[Word]]]:
-    """Yield (start, end, words) of the turns that a talk becomes; a short one stays whole."""
+    """Yield (start, end, words) of the turns that a talk becomes; a short one stays whole.
+
+    Of a long one, speech between its words of `MIN_WORDLESS` seconds or more is a turn without words.
+    """
     if not words:
         for parts in shortened(talk.parts):
             yield parts[0][0], parts[-1][1], []
         return
-    start = talk.start
+    if talk.end - talk.start <= MAX_TURN:
+        yield talk.start, talk.end, words
+        return
     groups = list(_sentences(words, talk.start, talk.end))
-    for group, after in itertools.zip_longest(groups, groups[1:]):
-        end = talk.end if after is None else max(start, min(group[-1].end or start, talk.end))
-        yield start, end, group
-        start = end if after is None else min(max(end, after[0].start or end), talk.end)
+    spans = _spans_of(groups, talk)
+    rests = list(_uncovered(talk.parts, spans))
+    pieces = [(*span, group) for span, group in zip(spans, groups, strict=True)]
+    for start, end in rests:
+        if end - start >= MIN_WORDLESS:
+            pieces += [(parts[0][0], parts[-1][1], []) for parts in shortened([(start, end)])]
+    pieces.sort(key=lambda piece: piece[:2])
+    for start, end in rests:
+        if end - start < MIN_WORDLESS:  # it goes with what is before it, else with what follows
+            near = max((i for i, piece in enumerate(pieces) if piece[1] <= start), default=0)
+            first, last, group = pieces[near]
+            pieces[near] = (min(first, start), max(last, end), group)
+    yield from pieces
+
+
+def _spans_of(groups: Sequence[Sequence[Word]], talk: Talk) -> list[tuple[Seconds, Seconds]]:
+    """Return when each group of words is said: in order, apart, and within the talk."""
+    spans: list[tuple[Seconds, Seconds]] = []
+    for group in groups:
+        earliest = spans[-1][1] if spans else talk.start
+        start = min(max(group[0].start or 0.0, earliest), talk.end)
+        spans.append((start, min(max(group[-1].end or 0.0, start), talk.end)))
+    return spans
+
+
+def _uncovered(parts: Speech, spans: Speech) -> Iterator[tuple[Seconds, Seconds]]:
+    """Yield what of the parts lies in none of the spans; both are in order and apart."""
+    for start, end in parts:
+        for begin, stop in spans:
+            if begin < end and stop > start:
+                if begin > start:
+                    yield start, begin
+                start = max(start, stop)
+        if end > start:
+            yield start, end
 
 
 def _sentences(words: list[Word], start: Seconds, end: Seconds) -> Iterator[list[Word]]:

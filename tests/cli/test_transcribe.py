@@ -155,6 +155,19 @@ def test_a_mistyped_option_does_not_throw_away_what_was_recognised(mmser, weight
     assert ran.code == 0 and "with other options had recognised was thrown away" in ran.err
 
 
+def test_what_is_no_journal_is_neither_waited_for_nor_called_one(mmser, weights: str, tmp_path: Path):
+    journal = journal_of(tmp_path / "call.vtt")
+    arguments = ("transcribe", SAMPLE, "--asr", weights, "-o", tmp_path / "call.vtt")
+    os.mkfifo(journal)
+    ran = mmser(*arguments)
+    assert ran.code == 1 and "is no journal of mmser" in ran.error
+    journal.unlink()
+    journal.write_text('{"chunk": "my own"}')
+    ran = mmser(*arguments)
+    assert ran.code == 1 and "is no journal of mmser" in ran.error and "remove the file" not in ran.err
+    assert journal.read_text() == '{"chunk": "my own"}'
+
+
 @pytest.mark.parametrize("output", [".", "..", "out/.."])
 def test_the_journal_of_any_folder_has_a_name(output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "inner" / "out").mkdir(parents=True)

@@ -399,6 +399,7 @@ def test_a_bare_code_beside_a_card_is_its_security_code():
         "<b>4111</b> <i>1111</i> 1111 1111",
         "4111=1111=1111=1111",
         "4111%201111%201111%201111",
+        "&#52;&#49;&#49;&#49; 1111 1111 1111",
     ],
 )
 def test_what_a_page_puts_between_digits_hides_no_card(said: str):
@@ -406,7 +407,25 @@ def test_what_a_page_puts_between_digits_hides_no_card(said: str):
     assert counts == {"card": 1} and not any(char.isdigit() for char in left)
 
 
-@pytest.mark.parametrize("pattern", ["x=a{1000000000}", "x=(?R)", "x=" + "(" * 2000 + "a" + ")" * 2000])
+@pytest.mark.parametrize("said", ["john&#64;example.com", "john&commat;example.com", "john%40example.com"])
+def test_what_a_page_writes_for_the_sign_hides_no_address(said: str):
+    assert redacted(f"write to {said} please")[1] == {"email": 1}
+
+
+def test_a_pattern_may_count():
+    assert len(parse_patterns([r"x=\d{10}-\d{10}-\d{10}", r"y=(?:\w{1,50} ){2}"])) == 2
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "x=(?:(?:(?:a{100}){100}){100}){100}",
+        "x=(?:a{999}){999}",
+        "x=a{1000000000}",
+        "x=(?R)",
+        "x=" + "(" * 2000 + "a" + ")" * 2000,
+    ],
+)
 def test_a_pattern_that_would_take_all_memory_is_refused(pattern: str):
     with pytest.raises(UsageError, match=r"too large|not a regular expression"):
         parse_patterns([pattern])

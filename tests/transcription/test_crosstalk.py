@@ -67,6 +67,16 @@ def test_what_the_party_says_itself_between_two_leaks_stays():
     assert find_leaks(words, levels(-20, -30))[1] == {0, 1, 2, 3, 6, 7, 8, 9}
 
 
+def test_a_loud_word_of_the_partys_own_amid_a_leak_stays():
+    long = (*SENTENCE, (2.2, "again"), (2.5, "i"), (2.8, "want"), (3.1, "it"))
+    words = {0: words_at(*long), 1: words_at(*long[:3], (1.9, "stop"), *long[4:])}
+
+    def stops(start: float, end: float, channel: int) -> float:
+        return -10.0 if channel == 1 and start == 1.9 else (-20.0, -30.0)[channel]
+
+    assert find_leaks(words, stops)[1] == {0, 1, 2, 4, 5, 6, 7}
+
+
 def test_a_word_said_over_and_over_by_both_is_not_lost_on_both_sides():
     both = [words_at(*((0.3 * i + shift, "no") for i in range(6))) for shift in (0.0, 0.1)]
 

@@ -65,6 +65,7 @@ def test_a_phrase_answers_for_itself_not_for_its_window():
         "No, no, no, no!",
         "Yes yes yes yes.",
         "No no no no no that's wrong",
+        "No no no no no no no no",
         "My PIN is one one one one.",
         "zero zero zero zero zero one",
         "It ends in 1 1 1 1 1 1",

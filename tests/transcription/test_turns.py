@@ -94,6 +94,17 @@ def test_a_long_talk_is_cut_where_a_sentence_ends():
     assert turns[0].end is not None and turns[1].start is not None and turns[0].end <= turns[1].start
 
 
+def test_speech_between_the_words_of_a_long_talk_is_a_turn_without_words():
+    speech = [(0.0, 28.0), (28.1, 56.0), (56.1, 84.0)]
+    words = [*words_at((1.0, "hello"), (1.5, "you")), *words_at((80.0, "nobody"), (80.5, "calls."))]
+    turns = build({1: speech}, {1: words}, {1: [Dropped(start=30.0, end=50.0, reason="loop")]})
+    assert [turn.text for turn in turns if turn.text] == ["hello you", "nobody calls."]
+    silent = [turn for turn in turns if turn.text is None]
+    assert sum(t.end - t.start for t in turns) == pytest.approx(84.0, abs=1.0)  # type: ignore[operator]
+    assert any("words_dropped_loop" in turn.flags for turn in silent)
+    assert all(a.end <= b.start for a, b in itertools.pairwise(turns))  # type: ignore[operator]
+
+
 def test_languages_without_spaces_are_joined_without_any():
     said_ = words_at((0, "もし"), (0.5, "もし"), (1, "iPhone"), (1.5, "Pro"), (1.9, "です"))
     (turn,) = build({1: [(0.0, 2.5)]}, {1: said_}, language="ja")
@@ -131,6 +142,8 @@ def test_every_word_is_in_one_turn_in_order_and_every_second_of_speech_too(
         assert all(turn.start <= turn.end for turn in mine)  # type: ignore[operator]
         assert all(a.end <= b.start for a, b in itertools.pairwise(mine))  # type: ignore[operator]
         assert (mine[0].start, mine[-1].end) == (own[0][0], own[-1][1])
+        heard = sum(e - s for s, e in own)
+        assert sum(t.end - t.start for t in mine) >= 0.9 * heard - 2.0 * len(mine)  # type: ignore[operator]
         long = [t for t in mine if t.end - t.start > MAX_TURN + 1e-6]  # type: ignore[operator]
         assert all(len(turn.words) <= 1 for turn in long)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mmser.aggregation import label_order
 from mmser.audio import SAMPLING_RATE
 from mmser.errors import ModelError
+from mmser.quiet import quietly
 from mmser.report.palette import UNCERTAIN
 from mmser.transcripts.fields import language_code
 from mmser.types import ModelInfo
@@ -102,23 +103,6 @@ def _loading(folder: Path) -> Iterator[None]:
             f"the model in {folder} cannot be loaded: {_first_line(error)}; "
             "if its files are damaged, fetch or train it again"
         ) from error
-
-
-@contextlib.contextmanager
-def quietly() -> Iterator[None]:
-    """Keep transformers from drawing a bar for a load of a second, and from tables of what did not fit."""
-    from transformers.utils import logging as library_logging
-
-    logging: Any = library_logging
-    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if shown:
-            logging.enable_progress_bar()
 
 
 def locate(source: str | PathLike[str] | None, revision: str | None = None) -> tuple[str, Path]:

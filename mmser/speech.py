@@ -26,9 +26,7 @@ CONTEXT: Final = 64  # samples of the frame before that it also sees
 BLOCK_FRAMES: Final = 480  # 15.36 s a pass: bounds memory, however long the call
 MIN_SILENCE: Final = 0.35  # s that end a stretch
 MIN_SPEECH: Final = 0.25  # s; what is shorter is dropped
-MIN_PEAK: Final = (
-    0.75  # somewhere in a stretch; speech reaches 0.96 on the calls at hand, babble and noise 0.59
-)
+MIN_PEAK: Final = 0.75  # somewhere in a stretch; speech on calls reaches 0.96, babble 0.59 (by hand)
 SMOOTHED_FRAMES: Final = 11  # 0.35 s, about two syllables: over it levels are compared
 JOINED_FRAMES: Final = 14  # 0.45 s: a leak goes on over a shorter stretch that does not look like one
 LEAK_DECIBELS: Final = 6.0  # another channel must be louder by this for a voice to be its leak

@@ -18,7 +18,7 @@ NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 # A room may import the rooms before it.
 ORDER = (
     ("labels", "errors", "record"),
-    ("types", "progress", "language", "yaml_files"),
+    ("types", "progress", "language", "quiet", "yaml_files"),
     ("audio", "transcripts"),
     ("speech",),
     ("talks",),

@@ -28,21 +28,11 @@ from mmser.cli.call_options import (
     Start,
     journal_of,
     keeping,
+    read_call,
     recogniser_opener,
-    recording_files,
 )
 from mmser.cli.console import Progress, load_pipeline, print_result
-from mmser.cli.options import (
-    Debug,
-    Model,
-    Quiet,
-    Threads,
-    parse_language,
-    parse_pairs,
-    parse_role,
-    parse_roles,
-    parse_seconds,
-)
+from mmser.cli.options import Debug, Model, Quiet, Threads, parse_pairs
 from mmser.errors import UsageError
 
 if TYPE_CHECKING:
@@ -177,13 +167,11 @@ def analyze(
     threads: Threads = 1,
 ) -> None:
     """Analyse a recorded call: who sounds and speaks how, how strongly, and where it changes."""
-    sources, side_roles = recording_files(recording, agent, customer, roles)
-    channel_roles = parse_roles(roles) or side_roles
-    names = parse_pairs(role or [], "--role", "SPEAKER=ROLE")
-    speaker_roles = {name: parse_role(value, "--role") for name, value in names.items()}
+    call = read_call(
+        recording, agent, customer, roles=roles, role=role, language=language, start=start, end=end
+    )
+    sources = call.sources
     references = parse_pairs(reference or [], "--reference", "ROLE=clip.wav", first=True)
-    spoken = parse_language(language)
-    begin, stop = parse_seconds(start, "--start"), parse_seconds(end, "--end")
     if output is None and (export or overwrite or no_audio):
         raise UsageError("--export, --overwrite and --no-audio shape files; name their folder with -o")
     with Progress(quiet=quiet) as progress:
@@ -211,12 +199,12 @@ def analyze(
                 diarization=diarization,
                 redact=redact_pattern or redact,
                 journal=journal,
-                roles=channel_roles,
-                speaker_roles=speaker_roles,
+                roles=call.channel_roles,
+                speaker_roles=call.speaker_roles,
                 agent_reason=None if agent_reason is None else agent_reason.value,
-                language=spoken,
-                start=begin,
-                end=stop,
+                language=call.language,
+                start=call.start,
+                end=call.end,
                 references=references,
                 rules=rules,
                 timeline=timeline,

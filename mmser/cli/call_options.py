@@ -3,12 +3,14 @@
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmser.cli.options import parse_language, parse_pairs, parse_role, parse_roles, parse_seconds
 from mmser.errors import UsageError
 from mmser.labels import Role
 
@@ -132,6 +134,46 @@ def recording_files(
     if roles is not None:
         raise UsageError("--roles is not needed with --agent and --customer, which say who is who; drop it")
     return tuple(path for path, _ in sides), tuple(role for _, role in sides)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallInput:
+    """What was typed of a call, as values."""
+
+    sources: tuple[Path, ...]
+    channel_roles: tuple[Role, ...] | None
+    speaker_roles: dict[str, Role]
+    language: str | None  # ISO 639-1
+    start: float | None  # seconds
+    end: float | None
+
+
+def read_call(
+    recording: Path | None,
+    agent: Path | None,
+    customer: Path | None,
+    *,
+    roles: str | None,
+    role: Sequence[str] | None,
+    language: str | None,
+    start: str | None,
+    end: str | None,
+) -> CallInput:
+    """Return the options of a call as values.
+
+    Raises:
+        UsageError: if one is not understood, or two contradict each other.
+    """
+    sources, side_roles = recording_files(recording, agent, customer, roles)
+    names = parse_pairs(role or [], "--role", "SPEAKER=ROLE")
+    return CallInput(
+        sources=sources,
+        channel_roles=parse_roles(roles) or side_roles,
+        speaker_roles={name: parse_role(value, "--role") for name, value in names.items()},
+        language=parse_language(language),
+        start=parse_seconds(start, "--start"),
+        end=parse_seconds(end, "--end"),
+    )
 
 
 def recogniser_opener(

@@ -27,20 +27,11 @@ from mmser.cli.call_options import (
     Start,
     journal_of,
     keeping,
+    read_call,
     recogniser_opener,
-    recording_files,
 )
 from mmser.cli.console import Progress, print_result
-from mmser.cli.options import (
-    Debug,
-    Quiet,
-    Threads,
-    parse_language,
-    parse_pairs,
-    parse_role,
-    parse_roles,
-    parse_seconds,
-)
+from mmser.cli.options import Debug, Quiet, Threads
 from mmser.errors import OutputError, UsageError
 from mmser.transcripts import write_csv, write_json, write_srt, write_text, write_webvtt
 from mmser.types import Transcript
@@ -116,14 +107,12 @@ def transcribe(
     threads: Threads = 1,
 ) -> None:
     """Write down who says what and when on a recorded call, each channel by itself."""
-    sources, side_roles = recording_files(recording, agent, customer, roles)
+    call = read_call(
+        recording, agent, customer, roles=roles, role=role, language=language, start=start, end=end
+    )
+    sources = call.sources
     if not sources:
         raise UsageError("there is nothing to transcribe; give a recording")
-    channel_roles = parse_roles(roles) or side_roles
-    names = parse_pairs(role or [], "--role", "SPEAKER=ROLE")
-    speaker_roles = {name: parse_role(value, "--role") for name, value in names.items()}
-    spoken = parse_language(language)
-    begin, stop = parse_seconds(start, "--start"), parse_seconds(end, "--end")
     outputs = {path: _format_of(path) for path in output or ()}
     with Progress(quiet=quiet) as progress:
         progress.say(f"mmser {__version__}: transcribing {' + '.join(map(str, sources))}")
@@ -147,17 +136,17 @@ def transcribe(
         set_threads(threads)
         with (
             keeping(request.journal, progress),
-            open_recording(*sources, start=begin, end=stop) as source,
+            open_recording(*sources, start=call.start, end=call.end) as source,
         ):
-            check_channel_roles(channel_roles, source.num_channels)
+            check_channel_roles(call.channel_roles, source.num_channels)
             for warning in source.warnings:
                 progress.warn(warning)
             found = transcribe_call(
                 source,
                 request,
-                channel_roles=channel_roles,
-                speaker_roles=speaker_roles,
-                language=spoken,
+                channel_roles=call.channel_roles,
+                speaker_roles=call.speaker_roles,
+                language=call.language,
                 alone=True,
                 patterns=patterns if redact or patterns else None,
                 progress=progress,

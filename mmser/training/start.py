@@ -10,9 +10,10 @@ from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig
 
 from mmser.errors import MissingExtraError, MmserError, UsageError
-from mmser.loading import find_fault, load_model, quietly
+from mmser.loading import find_fault, load_model
 from mmser.model import MmserConfig, MmserModel, MmserProcessor
 from mmser.model.voice_mmser import load_ge2e
+from mmser.quiet import quietly
 from mmser.training.config import LoraConfig, ModelPlan
 
 VOICE_SIZE, VOICE_LAYERS = 256, 3  # of the published GE2E weights

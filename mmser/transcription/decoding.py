@@ -6,7 +6,7 @@ than `MIN_REST` is heard again.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from mmser.audio import SAMPLING_RATE
 from mmser.audio.files import Waveform
+from mmser.errors import UsageError
 from mmser.language import is_unspaced
 from mmser.transcription.chunks import WINDOW
 from mmser.transcription.guard import (
@@ -68,6 +69,48 @@ class Engine(Protocol):
         self, encoded: Any, languages: Sequence[str], texts: Sequence[Sequence[int]], seconds: Sequence[float]
     ) -> list[Aligned]:
         """Return how the tokens of each window's text lie in its sound, which is `seconds` long."""
+
+
+class BatchedEngine(Engine, Protocol):
+    """An engine that a recogniser is made of: how much it takes at once, and which languages it knows."""
+
+    name: str
+    batch_size: int
+
+    @property
+    def codes(self) -> Collection[str]:
+        """ISO 639-1 codes of its languages; empty for English-only weights."""
+
+
+def knows(engine: BatchedEngine, language: str) -> bool:
+    """Tell whether the weights know a language."""
+    return language in engine.codes if engine.codes else language == "en"
+
+
+def languages_of(engine: BatchedEngine, waveforms: Sequence[Waveform]) -> list[dict[str, float]]:
+    """Return the probability of each language in each chunk; empty for English-only weights."""
+    if not engine.codes:
+        return [{} for _ in waveforms]
+    size = engine.batch_size
+    batches = [waveforms[i : i + size] for i in range(0, len(waveforms), size)]
+    return [shares for batch in batches for shares in engine.shares(engine.encode(batch))]
+
+
+def recognise_all(
+    engine: BatchedEngine, waveforms: Sequence[Waveform], language: str | None
+) -> list[Recognised]:
+    """Return what is said in each chunk, in batches.
+
+    Raises:
+        UsageError: if the weights do not know the language.
+    """
+    if not engine.codes:
+        language = "en"
+    elif language is not None and not knows(engine, language):
+        raise UsageError(f"{engine.name} does not know the language {language!r}; give another, or none")
+    size = engine.batch_size
+    batches = [waveforms[i : i + size] for i in range(0, len(waveforms), size)]
+    return [found for batch in batches for found in recognise_chunks(engine, batch, language)]
 
 
 def recognise_chunks(engine: Engine, waveforms: Sequence[Waveform], language: str | None) -> list[Recognised]:

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from mmser.audio.files import Waveform
-from mmser.errors import MissingExtraError, ModelError, UsageError
+from mmser.errors import MissingExtraError, ModelError
+from mmser.transcription import decoding
 from mmser.transcription.decoding import (
     MAX_FIRST_TIME,
     TIME_STEP,
     Decoded,
     Vocabulary,
     padded,
-    recognise_chunks,
 )
 from mmser.transcription.digest import file_digest
 from mmser.transcription.segments import Recognised
@@ -82,15 +82,11 @@ class FasterWhisper:
 
     def knows(self, language: str) -> bool:
         """Tell whether the weights know a language."""
-        return language in self.codes if self.codes else language == "en"
+        return decoding.knows(self, language)
 
     def languages(self, waveforms: Sequence[Waveform]) -> list[dict[str, float]]:
         """Return the probability of each language in each chunk; from one step of the decoder."""
-        found: list[dict[str, float]] = []
-        for i in range(0, len(waveforms), self.batch_size):
-            batch = waveforms[i : i + self.batch_size]
-            found += self.shares(self.encode(batch)) if self.codes else [{} for _ in batch]
-        return found
+        return decoding.languages_of(self, waveforms)
 
     def recognise(self, waveforms: Sequence[Waveform], language: str | None) -> list[Recognised]:
         """Return what is said in each chunk.
@@ -98,14 +94,7 @@ class FasterWhisper:
         Raises:
             UsageError: if the weights do not know the language.
         """
-        if not self.codes:
-            language = "en"
-        elif language is not None and not self.knows(language):
-            raise UsageError(f"{self.name} does not know the language {language!r}; give another, or none")
-        found: list[Recognised] = []
-        for i in range(0, len(waveforms), self.batch_size):
-            found += recognise_chunks(self, waveforms[i : i + self.batch_size], language)
-        return found
+        return decoding.recognise_all(self, waveforms, language)
 
     def encode(self, waveforms: Sequence[Waveform]) -> Any:
         """Return windows of up to 30 s as the encoder hears them."""

@@ -12,14 +12,15 @@ import numpy.typing as npt
 
 from mmser.audio import SAMPLING_RATE
 from mmser.audio.files import Waveform
-from mmser.errors import ModelError, UsageError
+from mmser.errors import ModelError
+from mmser.quiet import quietly
+from mmser.transcription import decoding
 from mmser.transcription.decoding import (
     MAX_FIRST_TIME,
     TIME_STEP,
     Decoded,
     Vocabulary,
     padded,
-    recognise_chunks,
 )
 from mmser.transcription.digest import file_digest
 from mmser.transcription.segments import Recognised
@@ -77,15 +78,11 @@ class HuggingFaceWhisper:
 
     def knows(self, language: str) -> bool:
         """Tell whether the weights know a language."""
-        return language in self.codes if self.codes else language == "en"
+        return decoding.knows(self, language)
 
     def languages(self, waveforms: Sequence[Waveform]) -> list[dict[str, float]]:
         """Return the probability of each language in each chunk; from one step of the decoder."""
-        found: list[dict[str, float]] = []
-        for i in range(0, len(waveforms), self.batch_size):
-            batch = waveforms[i : i + self.batch_size]
-            found += self.shares(self.encode(batch)) if self.codes else [{} for _ in batch]
-        return found
+        return decoding.languages_of(self, waveforms)
 
     def recognise(self, waveforms: Sequence[Waveform], language: str | None) -> list[Recognised]:
         """Return what is said in each chunk.
@@ -93,14 +90,7 @@ class HuggingFaceWhisper:
         Raises:
             UsageError: if the weights do not know the language.
         """
-        if not self.codes:
-            language = "en"
-        elif language is not None and not self.knows(language):
-            raise UsageError(f"{self.name} does not know the language {language!r}; give another, or none")
-        found: list[Recognised] = []
-        for i in range(0, len(waveforms), self.batch_size):
-            found += recognise_chunks(self, waveforms[i : i + self.batch_size], language)
-        return found
+        return decoding.recognise_all(self, waveforms, language)
 
     def encode(self, waveforms: Sequence[Waveform]) -> _Encoded:
         """Return windows of up to 30 s as the encoder hears them."""
@@ -132,7 +122,7 @@ class HuggingFaceWhisper:
             rules.insert(0, WhisperTimeStampLogitsProcessor(self.model.generation_config, begin_index=length))
         drawing = {"temperature": temperature, "top_k": 0, "top_p": 1.0} if temperature else {}
         devices = [encoded.states.device] if encoded.states.is_cuda else []
-        with torch.inference_mode(), torch.random.fork_rng(devices), _quietly():
+        with torch.inference_mode(), torch.random.fork_rng(devices), quietly():
             torch.manual_seed(SEED)
             # Whisper's own generate() would hear the silence after a short chunk, and tell no scores in time.
             written = GenerationMixin.generate(
@@ -350,7 +340,7 @@ def _load(folder: Path, dtype: "torch.dtype") -> tuple[Any, Any, Any]:
 @contextlib.contextmanager
 def _loading(folder: Path) -> Iterator[None]:
     try:
-        with _quietly():
+        with quietly():
             yield
     except Exception as error:  # safetensors, tokenizers and transformers each raise their own kinds
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].partition(". ")[0]
@@ -358,20 +348,3 @@ def _loading(folder: Path) -> Iterator[None]:
             f"the Whisper model in {folder} cannot be loaded ({reason:.200}); if its files are damaged, "
             "fetch it again"
         ) from error
-
-
-@contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep transformers from drawing bars and from warning of options that Whisper's checkpoints carry."""
-    from transformers.utils import logging as library_logging
-
-    logging: Any = library_logging
-    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if shown:
-            logging.enable_progress_bar()

@@ -16,6 +16,7 @@ from mmser.training.calibration import (
     set_calibration,
     set_intensity,
 )
+from mmser.training.log import CONSOLE
 
 
 @pytest.fixture
@@ -48,7 +49,10 @@ def outputs(rows: int, alone: int = 0) -> Outputs:
     return found
 
 
-def test_few_rows_leave_the_temperature_as_it_was(model: MmserModel, capsys: pytest.CaptureFixture[str]):
+def test_few_rows_leave_the_temperature_as_it_was(
+    model: MmserModel, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(CONSOLE, "quiet", False)  # whatever ran before in this process
     before = dict(model.config.calibration)
     set_calibration(model, outputs(FEW - 1))
     assert f"{FEW - 1} validation rows with sound and words are fewer than {FEW}" in capsys.readouterr().err

@@ -4,7 +4,7 @@ A course is cut into the stretches that cost least: each costs the squared Helli
 to their mean, and each cut a penalty (optimal partitioning, Jackson et al. 2005). Where windows are long, a
 cut is then placed where a mixture of its two sides, weighted by their shares of a window, explains them best.
 
-Measured on validation speakers (84 calls of `training.splices`, 236 changes, 1.9 s a clip) with the model
+Measured on validation speakers (84 calls of `evaluation.splices`, 236 changes, 1.9 s a clip) with the model
 f991dcb3b0b0: change-point F1 at ±0.5 and 1 s, emotion diarization error in %; all at the settings below.
 `scripts/measure_changes.py --tune` prints it again.
 

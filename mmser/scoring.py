@@ -207,7 +207,7 @@ class Scorer:
         self._position += len(rows)
         said = self.model.predict(**batch.to(self.model.device), state=self._state)
         self._state = said.state
-        for row, answer in zip(rows, _plain_answers(said), strict=True):
+        for row, answer in zip(rows, plain_answers(said), strict=True):
             if self._open is not None and self._open.turn.id != row.turn.id:
                 self._close()
             if row.kept:
@@ -224,7 +224,7 @@ def _length(row: _Row) -> int:
     return 0 if row.waveform is None else len(row.waveform)
 
 
-def _plain_answers(answers: Any) -> list[Answer]:
+def plain_answers(answers: Any) -> list[Answer]:
     """Take the model's tensors, (batch, …), apart into one plain answer a row."""
     emotion, intensity = answers.emotion.tolist(), answers.intensity.tolist()
     change, direction = answers.change.tolist(), answers.direction.tolist()

@@ -13,8 +13,8 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +22,34 @@ import numpy as np
 import torch
 from scipy import stats
 
-from mmser.changes import BOUNDARY_DISTANCE, PENALTY, SHORTEST, Shift, distances, find_shifts, shifts_at
+from mmser.changes import PENALTY, SHORTEST, distances
 from mmser.data import examples_of, load_corpora
-from mmser.evaluation.change_points import (
+from mmser.evaluation.scores.change_points import (
     TOLERANCES,
     DiarizationError,
     Matches,
-    Stretch,
     diarization_error,
     match_points,
     stretches_between,
 )
-from mmser.labels import EMOTIONS
-from mmser.model.acoustics_mmser import SAMPLING_RATE
+from mmser.evaluation.spliced import (
+    CALLS_PER_SPEAKER,
+    Answer,
+    Heard,
+    Method,
+    by_boundaries,
+    by_windows,
+    every_splice,
+    hear,
+    no_change,
+    turn_argmax,
+)
+from mmser.evaluation.splices import SplicedCall, splice_calls
 from mmser.pipeline import EmotionPipeline
-from mmser.timeline import DEFAULT, Windows, judge_sounds, window_starts
+from mmser.timeline import DEFAULT, Windows
 from mmser.training.config import read_config
-from mmser.training.splices import SplicedCall, splice_calls
 
 CONFIG = Path(__file__).resolve().parent.parent / "configs" / "default.yaml"
-BATCH = 32
 PENALTIES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7)
 SHORTESTS = (1.0, 1.5, 2.0)
 PEAKS = (0.3, 0.4, 0.45, 0.5, 0.6)
@@ -50,83 +58,8 @@ BOUNDARY_DISTANCES = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7)
 SPLICED = Windows(window=1.0, hop=0.25, penalty=PENALTY, shortest=SHORTEST)
 OTHERS = (Windows(window=1.0, hop=0.5), Windows(window=1.5, hop=0.5))
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Heard:
-    """A spliced call and what the model says of it."""
-
-    call: SplicedCall
-    segments: Floats  # posteriors of each segment between two splices, (segments, classes)
-    windows: dict[Windows, Floats]  # posteriors of sliding windows, (windows, classes)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What a method says of one call."""
-
-    changes: Sequence[float]
-    course: Sequence[Stretch]
-
-
-def judge(pipeline: EmotionPipeline, sounds: Sequence[Any]) -> Floats:
-    """Return posteriors of sounds, each by itself, (sounds, classes)."""
-    parts = [
-        judge_sounds(sounds[i : i + BATCH], pipeline.model, pipeline.processor)
-        for i in range(0, len(sounds), BATCH)
-    ]
-    return np.concatenate(parts)
-
-
-def hear(call: SplicedCall, pipeline: EmotionPipeline, plans: Sequence[Windows]) -> Heard:
-    """Run the model over a call's segments and windows."""
-
-    def cut(start: float, end: float) -> Any:
-        return call.waveform[round(start * SAMPLING_RATE) : round(end * SAMPLING_RATE)]
-
-    windows = {
-        plan: judge(pipeline, [cut(s, s + plan.window) for s in window_starts(call.duration, plan)])
-        for plan in plans
-    }
-    segments = judge(pipeline, [cut(start, end) for start, end, _ in call.stretches])
-    return Heard(call=call, segments=segments, windows=windows)
-
-
-# --- methods ---------------------------------------------------------------------------------------------
-
-
-def from_windows(heard: Heard, plan: Windows, penalty: float, shortest: float) -> Answer:
-    """Boundaries unknown: partition the windows' posteriors; a stretch's emotion is that of their mean."""
-    rows = heard.windows[plan]
-    shifts = find_shifts(rows, window=plan.window, hop=plan.hop, penalty=penalty, shortest=shortest)
-    return _answer(heard, shifts, rows.mean(0))
-
-
-def as_set(plan: Windows) -> Callable[[Heard], Answer]:
-    """Return the method with the penalty and shortest stretch of its plan."""
-    return lambda heard: from_windows(heard, plan, plan.penalty, plan.shortest)
-
-
-def from_boundaries(heard: Heard, threshold: float = BOUNDARY_DISTANCE) -> Answer:
-    """Boundaries known: compare the segments on both sides."""
-    shifts = shifts_at(heard.segments, heard.call.splices, threshold)
-    times = [shift.time for shift in shifts]
-    # The emotion between two changes is that of all segments there, each counted by its length.
-    lengths = np.diff(heard.call.edges)
-    parts = np.searchsorted(times, heard.call.edges[:-1], side="right")
-    emotions = []
-    for part in range(len(times) + 1):
-        rows = parts == part
-        emotions.append(EMOTIONS[int((lengths[rows] @ heard.segments[rows]).argmax())])
-    return Answer(changes=times, course=stretches_between(times, emotions, heard.call.duration))
-
-
-def _answer(heard: Heard, shifts: Sequence[Shift], whole: Floats) -> Answer:
-    classes = [shift.before for shift in shifts[:1]] + [shift.after for shift in shifts]
-    emotions = [EMOTIONS[place] for place in classes] or [EMOTIONS[int(whole.argmax())]]
-    times = [shift.time for shift in shifts]
-    return Answer(changes=times, course=stretches_between(times, emotions, heard.call.duration))
+# --- a method that is not used: it finds less ------------------------------------------------------------
 
 
 def by_peaks(heard: Heard, plan: Windows, threshold: float, apart: float = SHORTEST) -> Answer:
@@ -141,34 +74,14 @@ def by_peaks(heard: Heard, plan: Windows, threshold: float, apart: float = SHORT
             kept.append(float(times[place]))
     kept.sort()
     places = np.searchsorted(kept, plan.window / 2 + plan.hop * np.arange(len(rows)))
-    emotions = [EMOTIONS[int(rows[places == part].mean(0).argmax())] for part in range(len(kept) + 1)]
+    emotions = [heard.labels[int(rows[places == part].mean(0).argmax())] for part in range(len(kept) + 1)]
     return Answer(changes=kept, course=stretches_between(kept, emotions, heard.call.duration))
-
-
-def every_splice(heard: Heard) -> Answer:
-    """Baseline with the true splice times: a change at each; emotions by segment."""
-    emotions = [EMOTIONS[int(row.argmax())] for row in heard.segments]
-    splices = heard.call.splices
-    return Answer(changes=splices, course=stretches_between(splices, emotions, heard.call.duration))
-
-
-def no_change(heard: Heard) -> Answer:
-    """Baseline: one emotion throughout."""
-    whole = np.diff(heard.call.edges) @ heard.segments
-    return _answer(heard, [], whole)
-
-
-def turn_argmax(heard: Heard) -> Answer:
-    """Baseline with the true splice times: a change where the most probable emotion is another."""
-    top = heard.segments.argmax(1)
-    moved = [t for t, a, b in zip(heard.call.splices, top[:-1], top[1:], strict=True) if a != b]
-    return Answer(changes=moved, course=every_splice(heard).course)
 
 
 # --- scores ----------------------------------------------------------------------------------------------
 
 
-def score(calls: Sequence[Heard], method: Callable[[Heard], Answer]) -> dict[str, Any]:
+def score(calls: Sequence[Heard], method: Method) -> dict[str, Any]:
     """Return the scores of a method, with a 95 % t-interval of F1 at 0.5 s over speakers."""
     answers = [(heard.call, method(heard)) for heard in calls]
     matches = {
@@ -209,7 +122,7 @@ def _interval(answers: Sequence[tuple[SplicedCall, Answer]]) -> list[float]:
 def tuned(calls: Sequence[Heard], plans: Sequence[Windows]) -> dict[str, Any]:
     """Return every setting of every method: F1 at 0.5 and 1 s and EDER."""
 
-    def row(method: Callable[[Heard], Answer]) -> list[float]:
+    def row(method: Method) -> list[float]:
         found = score(calls, method)
         return [found["f1_at_0.5_s"], found["f1_at_1_s"], found["eder"]]
 
@@ -217,7 +130,7 @@ def tuned(calls: Sequence[Heard], plans: Sequence[Windows]) -> dict[str, Any]:
         "columns": ["F1 at 0.5 s", "F1 at 1 s", "EDER"],
         "partition": {
             f"window {p.window:g} hop {p.hop:g} penalty {penalty:g} shortest {shortest:g}": row(
-                lambda heard, p=p, a=penalty, b=shortest: from_windows(heard, p, a, b)
+                by_windows(replace(p, penalty=penalty, shortest=shortest))
             )
             for p in plans
             for penalty in PENALTIES
@@ -230,10 +143,7 @@ def tuned(calls: Sequence[Heard], plans: Sequence[Windows]) -> dict[str, Any]:
             for p in plans
             for far in PEAKS
         },
-        "known boundaries": {
-            f"distance {far:g}": row(lambda heard, far=far: from_boundaries(heard, far))
-            for far in BOUNDARY_DISTANCES
-        },
+        "known boundaries": {f"distance {far:g}": row(by_boundaries(far)) for far in BOUNDARY_DISTANCES},
     }
 
 
@@ -254,7 +164,7 @@ def measure(calls: Sequence[Heard], split: str) -> dict[str, Any]:
             float(
                 np.mean(
                     [
-                        EMOTIONS[int(row.argmax())] == emotion
+                        heard.labels[int(row.argmax())] == emotion
                         for heard in calls
                         for row, emotion in zip(heard.segments, heard.call.emotions, strict=True)
                     ]
@@ -263,9 +173,9 @@ def measure(calls: Sequence[Heard], split: str) -> dict[str, Any]:
             3,
         ),
         "median_boundary_distance": round(float(np.median(far)), 3),
-        "boundaries unknown": score(calls, as_set(SPLICED)),
-        "boundaries unknown, as in a report's timeline": score(calls, as_set(DEFAULT)),
-        "boundaries known": score(calls, from_boundaries),
+        "boundaries unknown": score(calls, by_windows(SPLICED)),
+        "boundaries unknown, as in a report's timeline": score(calls, by_windows(DEFAULT)),
+        "boundaries known": score(calls, by_boundaries()),
         "a change at every splice": score(calls, every_splice),
         "no change": score(calls, no_change),
         "turn-level argmax": score(calls, turn_argmax),
@@ -279,7 +189,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that holds corpora/")
     parser.add_argument("--model", help="a model folder; the bundled one if left out")
     parser.add_argument("--split", choices=("validation", "test"), default="validation")
-    parser.add_argument("--calls", type=int, default=12, help="of each speaker")
+    parser.add_argument("--calls", type=int, default=CALLS_PER_SPEAKER, help="of each speaker")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--tune", action="store_true", help="score every setting, on validation only")
@@ -295,7 +205,7 @@ def main() -> None:
     calls = []
     for number, call in enumerate(made, 1):
         print(f"\r{number} of {len(made)} calls", end="", file=sys.stderr, flush=True)
-        calls.append(hear(call, pipeline, plans))
+        calls.append(hear(call, pipeline.model, pipeline.processor, plans))
     print(file=sys.stderr)
     results = {"model": pipeline.info.revision, "seed": options.seed, **measure(calls, options.split)}
     # The same sound, whoever measures: names of clips and places of splices.

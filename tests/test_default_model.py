@@ -14,14 +14,17 @@ import torch
 
 import mmser
 from mmser.audio import open_recording
-from mmser.data import Example
-from mmser.evaluation.metrics import uar
+from mmser.data import Example, examples_of, load_corpora
+from mmser.evaluation.division.known_speakers import read_training_data, training_data
+from mmser.evaluation.feedback.drift import read_reference
+from mmser.evaluation.scores.metrics import uar
 from mmser.labels import EMOTIONS
 from mmser.model import MmserModel, MmserProcessor
 from mmser.model.audio_mmser import AudioFeatures
 from mmser.model.configuration_mmser import ROLES
 from mmser.model.modeling_mmser import Encoded
 from mmser.training.card import results_table
+from mmser.training.config import read_config
 from mmser.training.result_rows import result_rows
 
 ROOT = Path(__file__).parent.parent
@@ -174,11 +177,22 @@ def test_the_card_and_the_readme_print_every_row_of_the_run():
     assert digest in card and digest[:12] in readme
 
 
+def test_what_drift_is_told_against_is_of_these_weights():
+    profile = read_reference(FOLDER)
+    assert profile.revision == hashlib.sha256((FOLDER / "model.safetensors").read_bytes()).hexdigest()
+    assert profile.labels == EMOTIONS and set(profile.parts) == {"all", "audio", "text"}
+
+
+def test_it_knows_whom_it_was_trained_on(data_dir: Path):
+    speech = read_config(ROOT / "configs" / "default.yaml").data[:3]
+    seen = training_data(examples_of(load_corpora(speech, data_dir))).corpora
+    known = read_training_data(FOLDER)
+    assert known is not None and {name: known.corpora[name] for name in seen} == seen
+    assert known.corpora["meld"].rows == {"train": 9989, "validation": 1109}
+
+
 @cache
 def unseen(data_dir: Path) -> list[Example]:
-    from mmser.data import examples_of, load_corpora
-    from mmser.training.config import read_config
-
     config = ROOT / "configs" / "default.yaml"
     rows = examples_of(load_corpora(read_config(config).data[:3], data_dir))
     return [e for e in rows if e.split == "test"]
@@ -186,7 +200,7 @@ def unseen(data_dir: Path) -> list[Example]:
 
 def predict(model, processor, examples: list[Example], dialogue: int | None) -> torch.Tensor:
     """Score clips as one call of one speaker (a dialogue), or each alone (None)."""
-    from mmser.training.acoustic_cache import read_clip
+    from mmser.data.waveforms import read_clip
 
     parts, state = [], None
     for start in range(0, len(examples), 16):
@@ -216,7 +230,7 @@ def test_the_reported_accuracy_is_what_waveforms_give(model, processor, data_dir
 
 
 def encoded_clips(model, processor, examples: list[Example]) -> Encoded:
-    from mmser.training.acoustic_cache import read_clip
+    from mmser.data.waveforms import read_clip
 
     batch = processor(audio=[read_clip(Path(str(e.audio))) for e in examples], sampling_rate=16_000)
     inputs = ("input_values", "audio_lengths", "input_ids", "text_mask", "text_confidence")

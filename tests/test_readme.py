@@ -25,6 +25,7 @@ LINES = [
     if line.startswith("    mmser ")
 ]
 COMMANDS = [line for line in LINES if line.split()[1] in ("analyze", "predict", "transcribe")]
+EVALUATING = ("evaluate", "baseline", "compare", "calibrate")
 TRAINING = [line for line in LINES if line.split()[1] in ("audit", "train")]
 
 
@@ -71,7 +72,8 @@ def code_after(beginning: str) -> str:
 
 
 def test_the_readme_shows_commands():
-    assert {command.split()[1] for command in LINES} == {"analyze", "transcribe", "predict", "audit", "train"}
+    named = {command.split()[1] for command in LINES}
+    assert named == {"analyze", "transcribe", "predict", "audit", "train", *EVALUATING}
     assert len(COMMANDS) >= 5
     assert len(TRAINING) >= 3
 
@@ -117,7 +119,8 @@ def test_every_configuration_for_training_is_understood(command: str):
 def test_every_option_that_is_named_exists(capsys: pytest.CaptureFixture[str], monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     helped = ""
-    for command in ([], ["analyze"], ["transcribe"], ["predict"], ["info"], ["audit"], ["train"]):
+    names = ("analyze", "transcribe", "predict", "info", "audit", "train", *EVALUATING)
+    for command in ([], *([name] for name in names)):
         cli.run([*command, "--help"])
         helped += capsys.readouterr().out
     # Other programs have options of their own.

@@ -1,4 +1,4 @@
-"""The command line: `mmser analyze`, `transcribe`, `predict`, `audit`, `train`, `info`.
+"""The command line: `mmser analyze`, `transcribe`, `predict`, `audit`, `train`, `evaluate` and others.
 
 Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage,
 130 interrupted, 143 terminated. Commands import torch and the like only once they have said what they are
@@ -18,7 +18,18 @@ from typing import Annotated, Any
 import typer
 
 from mmser import __version__
-from mmser.cli import analyze, audit, info, predict, train, transcribe
+from mmser.cli import (
+    analyze,
+    audit,
+    baseline,
+    calibrate,
+    compare,
+    evaluate,
+    info,
+    predict,
+    train,
+    transcribe,
+)
 from mmser.cli.console import is_stdout_error, one_line, print_result, silence_stdout, stdout_error
 from mmser.errors import MmserError
 
@@ -45,6 +56,10 @@ app.command("transcribe", epilog=transcribe.EPILOG)(transcribe.transcribe)
 app.command("predict", epilog=predict.EPILOG)(predict.predict)
 app.command("audit", epilog=audit.EPILOG)(audit.audit)
 app.command("train", epilog=train.EPILOG)(train.train)
+app.command("evaluate", epilog=evaluate.EPILOG)(evaluate.evaluate)
+app.command("baseline", epilog=baseline.EPILOG)(baseline.baseline)
+app.command("compare", epilog=compare.EPILOG)(compare.compare)
+app.command("calibrate", epilog=calibrate.EPILOG)(calibrate.calibrate)
 app.command("info", epilog=info.EPILOG)(info.info)
 
 

@@ -1,5 +1,6 @@
 """Corpora read into one schema."""
 
+from mmser.data.agents import withhold_agents
 from mmser.data.calls import read_calls
 from mmser.data.changes import with_change
 from mmser.data.corpora import CORPORA, CorpusEntry, load_corpora
@@ -54,4 +55,5 @@ __all__ = [
     "require_commercial",
     "to_dataset",
     "with_change",
+    "withhold_agents",
 ]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from datasets import Dataset
 
+from mmser.audio import open_recording
+from mmser.channels import place_on_channels
 from mmser.data.changes import with_change
 from mmser.data.manifest import MAX_AGE, collect, language_of, qualified, read_table, split_of, times
 from mmser.data.schema import CHANGES, Example, to_dataset
@@ -118,7 +120,7 @@ def _call(name: str, audio: Path, rows: Sequence[Row]) -> _Call:
     )
     if len(beside) > 1:
         raise DataError(f"{audio} has {len(beside)} transcripts: {listing(p.name for p in beside)}; keep one")
-    transcript = read_transcript(beside[0]) if beside else _turns_of_labels(rows)
+    transcript = _on_channels(read_transcript(beside[0]) if beside else _turns_of_labels(rows), audio)
     labels: dict[str, Row] = {}
     for row in rows:
         turn = _turn_of(row, transcript.turns)
@@ -128,6 +130,28 @@ def _call(name: str, audio: Path, rows: Sequence[Row]) -> _Call:
             )
         labels[turn.id] = row
     return _Call(name=name, audio=audio, transcript=transcript, labels=labels)
+
+
+def _on_channels(transcript: Transcript, audio: Path) -> Transcript:
+    """Find the channel of each turn as in use: mixed with others', an agent's sound would be heard."""
+    timed = [turn for turn in transcript.turns if turn.start is not None and turn.end is not None]
+    with open_recording(audio) as source:
+        found, _ = place_on_channels(
+            [_party(turn, timed, source.num_channels) for turn in timed],
+            num_channels=source.num_channels,
+            channel_roles=None,
+            read=source.read,
+        )
+    placed = {turn.id: turn for turn in found}
+    return replace(transcript, turns=tuple(placed.get(turn.id, turn) for turn in transcript.turns))
+
+
+def _party(turn: Turn, turns: Sequence[Turn], num_channels: int) -> Turn:
+    """Return a turn; parties that only a channel tells apart get a name where the channel is not there."""
+    if turn.channel is None or turn.channel < num_channels:
+        return turn
+    alike = {other.channel for other in turns if (other.role, other.speaker) == (turn.role, turn.speaker)}
+    return turn if len(alike) < 2 else replace(turn, speaker=f"{turn.speaker or 'channel'} {turn.channel}")
 
 
 def _turns_of_labels(rows: Sequence[Row]) -> Transcript:

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from mmser.evaluation.metrics import uar
+from mmser.evaluation.scores.metrics import uar
 
 Array = NDArray[np.float64]
 

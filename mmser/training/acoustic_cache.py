@@ -9,22 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
-import soxr
 import torch
 from torch import Tensor, nn
 
-from mmser.audio import open_recording
+from mmser.audio.effects import change_speed, telephone
 from mmser.data import Example
+from mmser.data.waveforms import read_part
 from mmser.model import MmserConfig
 from mmser.model.acoustics_mmser import SAMPLING_RATE, frame_lengths
 from mmser.model.audio_mmser import AudioBranch
-from mmser.training.augmentation import change_speed, telephone
 from mmser.training.checkpoint import digest, load_checkpoint, save_atomically, tensor_digest
 from mmser.training.log import track
 
 SPEEDS = (0.85, 0.92, 1.0, 1.08, 1.16)  # as good as other speakers: pitch, formants and tempo move
-MAX_SECONDS = 20.0
 MOST_PROCESSES = 16  # each loads torch; a container may show many more CPUs than it may use
 FEW = 150  # clips that are measured sooner than processes start
 
@@ -49,27 +46,6 @@ class Clip:
         """Return one of the renderings."""
         lines = self.phone if phone else self.clean
         return lines[SPEEDS.index(speed)] if len(lines) == len(SPEEDS) else lines[0]
-
-
-def read_clip(path: Path) -> np.ndarray:
-    """Return a corpus clip as mono float32 at 16 kHz, at most 20 s."""
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    mono = samples.mean(1)
-    if rate != SAMPLING_RATE:
-        mono = soxr.resample(mono, rate, SAMPLING_RATE)
-    return np.asarray(mono[: int(MAX_SECONDS * SAMPLING_RATE)], np.float32)
-
-
-def read_part(example: Example) -> np.ndarray:
-    """Return an example's clip as `read_clip`, or the part of a longer recording that it is."""
-    assert example.audio is not None
-    if example.start is None and example.end is None and example.channel is None:
-        return read_clip(example.audio)
-    with open_recording(example.audio) as recording:
-        start = example.start or 0.0
-        end = min(example.end or recording.duration, recording.duration, start + MAX_SECONDS)
-        own = range(recording.num_channels) if example.channel is None else [example.channel]
-        return np.mean([recording.read(start, end, channel) for channel in own], 0).astype(np.float32)
 
 
 def render(waveforms: Sequence[np.ndarray], branch: AudioBranch) -> list[Rendering]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mmser.evaluation.metrics import expected_calibration_error
+from mmser.evaluation.scores.metrics import expected_calibration_error
 from mmser.model import MmserModel
 from mmser.training.pairs import Dialogues
 

@@ -1,30 +1,27 @@
-"""What recordings do to a voice: speed, room, noise, level, a telephone line.
+"""Other sounds of the same words: how often, and how strongly, training recordings are changed."""
 
-All functions take and return mono float32 waveforms at 16 kHz and draw from the generator they are given.
-"""
-
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-import soundfile
-import soxr
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mmser.errors import MmserError
+from mmser.audio.effects import (
+    add_noise,
+    change_level,
+    change_speed,
+    made_room,
+    read_sounds,
+    reverberate,
+    telephone,
+)
+from mmser.audio.files import Waveform
 
-RATE = 16_000  # Hz
 MAX_BAND = 0.15  # of the band up to 8 kHz that is blanked at once
 MAX_STRETCH = 0.12  # of a clip that is blanked at once
 FLOOR = 10 ** (-50 / 20)  # of a clip's level: what a blanked stretch holds, since no line is ever silent
-MU = 255.0
-Waveform = NDArray[np.float32]
-
-
 _BOUNDS = {"speed_range": (0.5, 2.0), "snr_range": (-60.0, 100.0), "gain_range": (-60.0, 60.0)}
 
 
@@ -74,8 +71,8 @@ class Augmenter:
 
     def __init__(self, config: AugmentConfig) -> None:
         self.config = config
-        self.rooms = _read_folder(config.room_folder)
-        self.noises = _read_folder(config.noise_folder)
+        self.rooms = [] if config.room_folder is None else read_sounds(config.room_folder)
+        self.noises = [] if config.noise_folder is None else read_sounds(config.noise_folder)
 
     def scene(self, rng: np.random.Generator) -> Scene:
         """Draw what a call sounds like."""
@@ -113,109 +110,6 @@ class Augmenter:
         return change_level(waveform, scene.gain)
 
 
-def _read_folder(folder: Path | None) -> list[Waveform]:
-    if folder is None:
-        return []
-    found = [_read(path) for path in sorted(folder.glob("*.wav"))] if folder.is_dir() else []
-    if not found:
-        raise MmserError(
-            f"{folder} holds no WAV files of noise or rooms; give another folder, or leave it out"
-        )
-    return found
-
-
-def _read(path: Path) -> Waveform:
-    try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (OSError, RuntimeError) as error:
-        raise MmserError(f"{path} cannot be read ({error}); take it out of the folder") from error
-    mono = samples.mean(1)
-    if not len(mono) or not np.isfinite(mono).all() or not mono.any():
-        raise MmserError(f"{path} is empty, silent, or holds samples that are no numbers; take it out")
-    return np.asarray(mono if rate == RATE else soxr.resample(mono, rate, RATE), np.float32)
-
-
-def change_speed(waveform: Waveform, factor: float) -> Waveform:
-    """Play faster (> 1) or slower (< 1): tempo and pitch move together, as on a tape."""
-    if factor == 1.0:
-        return waveform
-    return np.asarray(soxr.resample(waveform, RATE * factor, RATE), np.float32)
-
-
-def change_level(waveform: Waveform, gain: float) -> Waveform:
-    """Make louder by `gain` dB, no further than full scale."""
-    peak = float(np.abs(waveform).max(initial=0.0))
-    factor = min(10 ** (gain / 20), 1 / peak if peak else np.inf)
-    return np.asarray(waveform * factor, np.float32)
-
-
-def reverberate(waveform: Waveform, response: Waveform) -> Waveform:
-    """Convolve with a room's impulse response; same length and level out as in."""
-    size = len(waveform) + len(response) - 1
-    wet = np.fft.irfft(np.fft.rfft(waveform, size) * np.fft.rfft(response, size), size)[: len(waveform)]
-    power = float(np.mean(wet**2))
-    return np.asarray(wet * np.sqrt(float(np.mean(waveform**2)) / power) if power else wet, np.float32)
-
-
-def made_room(rng: np.random.Generator) -> Waveform:
-    """Return an impulse response of decaying noise after the direct sound, of 0.1 to 0.5 s."""
-    decay = rng.uniform(0.1, 0.5)
-    time = np.arange(int(decay * RATE)) / RATE
-    tail = rng.standard_normal(len(time)) * np.exp(-6.9 * time / decay) * rng.uniform(0.01, 0.08)
-    tail[0] = 1.0
-    return np.asarray(tail, np.float32)
-
-
-def telephone(waveform: Waveform, rng: np.random.Generator, *, gsm: bool = False) -> Waveform:
-    """Pass through an 8 kHz telephone line (300–3400 Hz), µ-law or GSM 06.10, at times a noisy one.
-
-    Same length out as in; the level before the codec varies, since quiet lines are coarser.
-    """
-    narrow = np.asarray(soxr.resample(waveform, RATE, RATE / 2), np.float32)
-    narrow = _band_pass(narrow, 300.0, 3400.0, RATE / 2)
-    peak = float(np.abs(narrow).max(initial=0.0)) or 1.0
-    level = 10 ** rng.uniform(-1.2, -0.1) / peak
-    narrow = narrow * level
-    if rng.random() < 0.5:
-        narrow = add_noise(narrow, rng.uniform(12, 35), rng)
-    coded = gsm_codec(narrow) if gsm else mu_law(narrow)
-    wide = np.asarray(soxr.resample(coded / level, RATE / 2, RATE), np.float32)
-    fitted = np.zeros_like(waveform)
-    count = min(len(wide), len(waveform))
-    fitted[:count] = wide[:count]
-    return fitted
-
-
-def mu_law(waveform: Waveform) -> Waveform:
-    """Quantise to 8 bits by µ-law companding and back."""
-    clipped = np.clip(waveform, -1, 1)
-    compressed = np.sign(clipped) * np.log1p(MU * np.abs(clipped)) / np.log1p(MU)
-    coarse = np.round(compressed * 127.5) / 127.5
-    return np.asarray(np.sign(coarse) * np.expm1(np.abs(coarse) * np.log1p(MU)) / MU, np.float32)
-
-
-def gsm_codec(waveform: Waveform) -> Waveform:
-    """Code and decode with GSM 06.10 at 8 kHz, by the codec in soundfile's library."""
-    file = io.BytesIO()
-    soundfile.write(file, waveform, RATE // 2, format="WAV", subtype="GSM610")
-    file.seek(0)
-    return np.asarray(soundfile.read(file, dtype="float32")[0], np.float32)
-
-
-def add_noise(
-    waveform: Waveform, snr: float, rng: np.random.Generator, noise: Waveform | None = None
-) -> Waveform:
-    """Add noise, white where none is given, at a signal-to-noise ratio in dB."""
-    if noise is None:
-        noise = rng.standard_normal(len(waveform)).astype(np.float32)
-    else:
-        start = int(rng.integers(len(noise)))
-        noise = np.take(noise, np.arange(start, start + len(waveform)), mode="wrap")
-    power = float(np.mean(waveform**2)) or 1e-10
-    own = float(np.mean(noise**2)) or 1e-10
-    return np.asarray(waveform + noise * np.sqrt(power / own / 10 ** (snr / 10)), np.float32)
-
-
 def mix_waveforms(waveforms: Sequence[Waveform], share: float) -> Waveform:
     """Add two waveforms as mixup does, the second at the level of the first, to the length of the first."""
     first, second = waveforms
@@ -243,11 +137,3 @@ def blank(waveform: Waveform, rng: np.random.Generator) -> Waveform:
         low = int(rng.uniform(0, len(waveform) - width + 1))
         blanked[low : low + width] = level * rng.standard_normal(width)
     return blanked
-
-
-def _band_pass(waveform: Waveform, low: float, high: float, rate: float) -> Waveform:
-    """Filter with gentle edges in the frequency domain; clips are short."""
-    spectrum = np.fft.rfft(waveform)
-    frequency = np.fft.rfftfreq(len(waveform), 1 / rate)
-    gain = 1 / (1 + (low / np.maximum(frequency, 1e-3)) ** 8) / (1 + (frequency / high) ** 24)
-    return np.asarray(np.fft.irfft(spectrum * gain, len(waveform)), np.float32)

@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmser.evaluation.metrics import best_mcc_threshold, uar
+from mmser.evaluation.scores.metrics import best_mcc_threshold, uar
 from mmser.model import MmserModel
 from mmser.model.output_mmser import MmserOutput
 from mmser.training.log import say

@@ -3,12 +3,12 @@
 from collections import OrderedDict
 from typing import Any
 
-import numpy as np
 from datasets import Dataset
 
 from mmser.audio import SAMPLING_RATE, AudioSource, open_recording
+from mmser.audio.files import Waveform
+from mmser.data.waveforms import read_span
 from mmser.errors import MmserError
-from mmser.training.augmentation import Waveform
 
 KEPT_SECONDS = 3 * 3600.0  # of audio in memory: 700 MB
 KEPT_FILES = 16  # open at once
@@ -61,26 +61,22 @@ class ClipReader:
         try:
             if audio["bytes"] is not None:
                 with open_recording(audio["bytes"]) as recording:
-                    channels = self._channels(recording, row)
+                    waveform = self._span(recording, row)
             else:
-                channels = self._channels(self._opened(audio["path"]), row)
+                waveform = self._span(self._opened(audio["path"]), row)
         except MmserError as error:
             raise MmserError(
                 f"the clip {row['corpus']}/{row['id']} cannot be used: {error}; take it out, or give "
                 "--skip-bad"
             ) from error
-        waveform = np.mean(channels, 0).astype(np.float32)
         if not len(waveform):
             raise MmserError(
                 f"the clip {row['corpus']}/{row['id']} lasts no time; take it out, or give --skip-bad"
             )
         return waveform
 
-    def _channels(self, recording: AudioSource, row: dict[str, Any]) -> list[Waveform]:
-        start = row["start"] or 0.0
-        end = min(row["end"] or recording.duration, recording.duration, start + self.max_seconds)
-        own = range(recording.num_channels) if row["channel"] is None else [row["channel"]]
-        return [recording.read(start, end, channel) for channel in own]
+    def _span(self, recording: AudioSource, row: dict[str, Any]) -> Waveform:
+        return read_span(recording, row["start"], row["end"] or None, row["channel"], self.max_seconds)
 
     def _opened(self, path: str) -> AudioSource:
         """Return an open file; the one that was not read for longest is closed for it."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmser.evaluation.metrics import uar
+from mmser.evaluation.scores.metrics import uar
 from mmser.model.acoustics_mmser import N_MELS
 from mmser.model.audio_mmser import AudioBranch, AudioFeatures
 from mmser.model.speaker_mmser import no_history

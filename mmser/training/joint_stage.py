@@ -10,11 +10,12 @@ from datasets import Dataset
 from pydantic import ConfigDict, Field, NonNegativeFloat
 from torch import Tensor, nn
 
+from mmser.audio.files import Waveform
 from mmser.data import Example, examples_of
 from mmser.labels import DIRECTIONS, EMOTIONS
 from mmser.model import MmserModel, MmserProcessor
 from mmser.model.losses_mmser import task_losses
-from mmser.training.augmentation import AugmentConfig, Augmenter, Scene, Waveform, mix_waveforms
+from mmser.training.augmentation import AugmentConfig, Augmenter, Scene, mix_waveforms
 from mmser.training.calibration import calibrate_on
 from mmser.training.clip_reader import ClipReader
 from mmser.training.dialogues import (

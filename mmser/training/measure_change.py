@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mmser.evaluation import metrics
+from mmser.evaluation.scores import metrics
 from mmser.model import MmserModel
 from mmser.training.answers import Answers, dialogues_of
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from mmser.data import Example
-from mmser.evaluation import metrics
+from mmser.evaluation.scores import metrics
 from mmser.labels import EMOTIONS, ROLES
 from mmser.model import MmserModel
 from mmser.training.answers import Answers, Floats, answer, calibration_scores

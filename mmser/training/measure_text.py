@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from mmser.data import Example
-from mmser.evaluation import metrics
 from mmser.evaluation.baselines import fit_tfidf
+from mmser.evaluation.scores import metrics
 from mmser.labels import EMOTIONS
 from mmser.model import MmserModel, MmserProcessor
 from mmser.training.answers import Answers, Floats, answer, calibration_scores, dialogues_of

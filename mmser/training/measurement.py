@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from mmser.data import Example
-from mmser.evaluation import metrics
 from mmser.evaluation.baselines import fit_svm
+from mmser.evaluation.scores import metrics
 from mmser.labels import EMOTIONS
 from mmser.model import MmserModel, MmserProcessor
 from mmser.model.acoustics_mmser import NUM_FUNCTIONALS

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from mmser.data import Example
-from mmser.evaluation import metrics
+from mmser.evaluation.scores import metrics
 from mmser.model import MmserConfig
 from mmser.model.audio_mmser import AudioBranch
 from mmser.training.acoustic_cache import Clip

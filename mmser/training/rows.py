@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 from datasets import Dataset
 
-from mmser.data import CorpusEntry, check_audio, load_corpora, require_commercial
+from mmser.data import check_audio, load_corpora, require_commercial, withhold_agents
 from mmser.data.schema import SPLITS
 from mmser.errors import MmserError
 from mmser.labels import EMOTIONS
@@ -39,7 +38,10 @@ def load_rows(config: TrainingConfig, data: Path, work: Path, *, skip_bad: bool)
         require_commercial([entry.corpus for entry in config.data])
     dataset = load_corpora(config.data, data)
     assert isinstance(dataset, Dataset)
-    dataset = _sound(_withhold_agents(dataset, config.data), data, work, skip_bad)
+    dataset, told = withhold_agents(dataset, config.data)
+    if told:
+        say(f"{told} turns of agents take part as words alone: their sound and labels are withheld")
+    dataset = _sound(dataset, data, work, skip_bad)
     require_rows(dataset)
     return dataset
 
@@ -136,32 +138,6 @@ def leave_out(dataset: Dataset, names: set[tuple[str, str]]) -> Dataset:
     features = dataset.features
     dataset = dataset.remove_columns("change").add_column("change", change, feature=features["change"])
     return dataset.select(sorted(kept)).cast(features) if kept else dataset.select([])
-
-
-def _withhold_agents(dataset: Dataset, entries: Sequence[CorpusEntry]) -> Dataset:
-    """Leave agents' turns their words alone, as in use, but on calls that state a reason."""
-    allowed = {entry.name or entry.corpus for entry in entries if entry.agent_reason is not None}
-    agents = [
-        role == "agent" and corpus not in allowed
-        for role, corpus in zip(dataset["role"], dataset["corpus"], strict=True)
-    ]
-    if not any(agents):
-        return dataset
-
-    names = ("audio", "emotion", "intensity", "change", "valence")
-
-    def withheld(row: dict[str, Any], index: int) -> dict[str, Any]:
-        return dict.fromkeys(names) if agents[index] else {}
-
-    # What an empty list of emotions takes from a row is nothing.
-    some = dataset.select([i for i, agent in enumerate(agents) if agent])
-    told = sum(any(row[name] not in (None, []) for name in names) for row in some)
-    dataset = dataset.map(withheld, with_indices=True, features=dataset.features, load_from_cache_file=False)
-    if told:
-        say(f"{told} turns of agents take part as words alone: their sound and labels are withheld")
-    return dataset.filter(
-        lambda text, audio: text is not None or audio is not None, input_columns=["text", "audio"]
-    )
 
 
 def require_rows(dataset: Dataset) -> None:

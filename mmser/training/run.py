@@ -17,12 +17,20 @@ from transformers.utils import logging as transformers_logging
 from mmser.data import LICENCES, examples_of, joint_licence, require_commercial
 from mmser.data.audit import require_disjoint
 from mmser.errors import MmserError, UsageError
+from mmser.evaluation.division.known_speakers import (
+    TRAINING_DATA,
+    joined_data,
+    read_training_data,
+    training_data,
+    write_training_data,
+)
+from mmser.loading import locate
 from mmser.model import MmserModel, MmserProcessor
 from mmser.training.config import STAGES, TrainingConfig
 from mmser.training.joint_stage import JointStage
 from mmser.training.log import CONSOLE, say
 from mmser.training.loop import fit
-from mmser.training.rows import count_labelled, count_splits, load_rows, rows_digest
+from mmser.training.rows import count_labelled, count_splits, load_rows, require_rows, rows_digest
 from mmser.training.staged import gather, round_text_weights, train_stages
 from mmser.training.start import merge_adapters, prepare, start_model
 from mmser.training.work import begin, forget, make_folder, require_own
@@ -73,13 +81,49 @@ def train(
         MmserError: if the data leak between splits, a clip is broken, a loss is not finite, or something
             cannot be read or written.
     """
-    if not stage_names(config):
-        raise UsageError(f"the configuration trains nothing; give one of {', '.join(STAGES)}")
-    state = _start_processes(config, quiet)
+    _require_stages(config)
+    _start_processes(config, quiet)
     for folder, option in ((work, "--work"), (target, "--output")):
         make_folder(folder, option)
     require_own(target)
     dataset = load_rows(config, data, work, skip_bad=skip_bad)
+    return train_on(
+        config, dataset, data, work, target, restart=restart, allow_overlap=allow_overlap, quiet=quiet
+    )
+
+
+def train_on(
+    config: TrainingConfig,
+    dataset: Dataset,
+    data: Path,
+    work: Path,
+    target: Path,
+    *,
+    restart: bool = False,
+    allow_overlap: bool = False,
+    quiet: bool = False,
+) -> Trained:
+    """Train on rows that are already read, such as those of one fold of a protocol; see `train`.
+
+    Args:
+        config: how to train; its `data` gives the corpora's shares alone.
+        dataset: map-style, with `FEATURES` and splits.
+        data: folder that the rows' paths are under.
+        work: for checkpoints and metrics.
+        target: folder for the finished model.
+        restart: forget the checkpoints in `work`.
+        allow_overlap: train on splits that share speakers or dialogues.
+        quiet: say nothing on the way.
+
+    Raises:
+        MmserError: as `train` does.
+    """
+    _require_stages(config)
+    state = _start_processes(config, quiet)
+    for folder, option in ((work, "--work"), (target, "--output")):
+        make_folder(folder, option)
+    require_own(target)
+    require_rows(dataset)
     own_mark = require_disjoint(dataset, allow_overlap=allow_overlap)
     _require_validation(config, dataset)
     model, processor = start_model(config.model, config.seed)
@@ -102,8 +146,27 @@ def train(
         _train_joint(model, processor, dataset, config, work)
     if state.is_main_process:
         save_model(model.eval().cpu(), processor, target)
+        _write_seen(config, dataset, target)
     state.wait_for_everyone()
     return Trained(model=target, mark=mark or None, license=licence, rows=count_splits(dataset))
+
+
+def _write_seen(config: TrainingConfig, dataset: Dataset, target: Path) -> None:
+    """Write what the model has seen, so that no evaluation scores it on that."""
+    seen = training_data(examples_of(dataset))
+    if config.model.start_from is not None:
+        before = None if config.model.start_from == "default" else config.model.start_from
+        known = read_training_data(locate(before)[1])
+        if known is None:  # half of what it has seen would pass for all
+            (target / TRAINING_DATA).unlink(missing_ok=True)
+            return
+        seen = joined_data(known, seen)
+    write_training_data(seen, target)
+
+
+def _require_stages(config: TrainingConfig) -> None:
+    if not stage_names(config):
+        raise UsageError(f"the configuration trains nothing; give one of {', '.join(STAGES)}")
 
 
 def _start_processes(config: TrainingConfig, quiet: bool) -> PartialState:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmser.data import Example
-from mmser.evaluation import metrics
+from mmser.evaluation.scores import metrics
 from mmser.labels import EMOTIONS
 from mmser.training.loop import LoopConfig, Rows
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmser.evaluation import metrics
+from mmser.evaluation.scores import metrics
 from mmser.model import MmserModel
 from mmser.model.output_mmser import MmserOutput
 

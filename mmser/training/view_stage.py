@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmser.evaluation.metrics import uar
+from mmser.evaluation.scores.metrics import uar
 from mmser.model.audio_mmser import AudioBranch, AudioFeatures
 from mmser.model.speaker_mmser import no_history, sums_before
 from mmser.training.acoustic_cache import SPEEDS, Clip, gain_response

@@ -13,6 +13,7 @@ from mmser.data import FEATURES, check_audio, examples_of, read_audio_folder, re
 from mmser.data.tables import Row
 from mmser.errors import DataError, UsageError
 from mmser.labels import EMOTIONS
+from tests.call_fixtures import write_call
 from tests.data_fixtures import RATE, write, write_clip
 
 # --- manifests -------------------------------------------------------------------------------------------
@@ -320,3 +321,53 @@ def test_parts_that_hold_nothing_are_named(tmp_path: Path):
         "brief": "the part from 0.10000 s to 0.10002 s is too short to hold a sample",
         "late": "the part from 0.29999 s to 0.30000 s is too short to hold a sample",
     }
+
+
+def test_each_turn_of_a_call_is_heard_on_its_speakers_own_channel(tmp_path: Path):
+    """Mixed, the agent's voice would be heard in the customer's turns."""
+    write_call(tmp_path)
+    write(tmp_path / "labels.csv", "recording,turn,emotion\ncall,t2,anger\n")
+    rows = examples_of(read_calls(tmp_path))
+    assert {(row.role, row.channel) for row in rows} == {("agent", 0), ("customer", 1)}
+
+
+def turns_on(*channels: int) -> str:
+    """Return STM of one second a turn, whose speakers are told apart by channel alone."""
+    return "".join(f"one {c + 1} speaker {i}.0 {i + 1}.0 well\n" for i, c in enumerate(channels))
+
+
+def test_a_mono_mix_has_one_channel_whatever_the_transcript_states(tmp_path: Path):
+    """Its two parties stay two: a role that is given to one is not the other's."""
+    write_clip(tmp_path / "one.wav", 4)
+    write(tmp_path / "one.stm", turns_on(0, 1, 0, 1))
+    write(tmp_path / "labels.csv", "recording,turn,emotion,role\none,t2,anger,customer\n")
+    rows = list(examples_of(read_calls(tmp_path)))
+    assert [row.channel for row in rows] == [0, 0, 0, 0]
+    assert [row.role for row in rows] == ["unknown", "customer", "unknown", "customer"]
+    assert [row.audio is None for row in rows] == [True, False, True, False]
+    assert rows[0].speaker == rows[2].speaker != rows[1].speaker == rows[3].speaker
+    assert check_audio(read_calls(tmp_path)) == []
+
+
+def test_a_channel_that_the_recording_lacks_is_found_by_ear(tmp_path: Path):
+    times = np.arange(4 * RATE) / RATE
+    tone = 0.3 * np.sin(2 * np.pi * 200 * times)
+    first = (times % 2 < 1).astype(float)  # channel 0 sounds in seconds 0 and 2, channel 1 in 1 and 3
+    soundfile.write(tmp_path / "one.wav", np.stack([tone * first, tone * (1 - first)], 1), RATE)
+    # Counted from 1: the turns on channel 2 are on none of the file, and sound on channel 0.
+    write(tmp_path / "one.stm", turns_on(2, 1, 2, 1))
+    write(tmp_path / "labels.csv", "recording,turn,emotion,role\none,t1,anger,customer\n")
+    dataset = read_calls(tmp_path)
+    rows = list(examples_of(dataset))
+    assert [row.channel for row in rows] == [0, 1, 0, 1]
+    assert [row.role for row in rows] == ["customer", "unknown", "customer", "unknown"]
+    assert check_audio(dataset) == []
+
+
+def test_turns_without_times_stay_as_they_are(tmp_path: Path):
+    write_clip(tmp_path / "one.wav", 2)
+    turns = [{"text": "Well.", "speaker": "Agent", "channel": 1}, {"text": "No.", "speaker": "Customer"}]
+    write(tmp_path / "one.json", json.dumps({"turns": turns}))
+    write(tmp_path / "labels.csv", "recording,turn,emotion\none,t2,anger\n")
+    rows = list(examples_of(read_calls(tmp_path)))
+    assert [(row.channel, row.audio, row.start) for row in rows] == [(1, None, None), (None, None, None)]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from mmser.evaluation.change_points import (
+from mmser.evaluation.scores.change_points import (
     DiarizationError,
     Matches,
     diarization_error,

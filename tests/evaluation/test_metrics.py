@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmser.evaluation import metrics
+from mmser.evaluation.scores import metrics
 
 
 def test_uar_is_the_mean_of_recalls_whatever_the_class_sizes():

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from made_calls import dialogue, envelope, moving_call, tone
 
+from mmser.evaluation.feedback.corrections import read_feedback
 from mmser.report.html import render_html
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -218,12 +219,15 @@ def test_a_correction_is_downloaded_as_one_json_line(show, short_html, tmp_path)
             "predicted_label": CUSTOMER.emotion.label,
             "predicted_top": CUSTOMER.emotion.top,
             "probabilities": CUSTOMER.emotion.probabilities,
+            "modalities": list(CUSTOMER.modalities),
             "predicted_intensity": CUSTOMER.intensity.level,
             "corrected_label": "sadness",
             "corrected_intensity": "low",
             "comment": 'tired, not "angry"',
         }
     ]
+    (correction,) = read_feedback([path])
+    assert (correction.turn_id, correction.corrected_label) == (CUSTOMER.id, "sadness")
 
 
 def test_a_long_turn_is_shown_from_moment_to_moment(show):

@@ -9,9 +9,12 @@ import pytest
 import soundfile
 import torch
 
+from mmser.audio import open_recording
+from mmser.data.waveforms import read_clip, read_part, read_span
+from mmser.errors import MmserError
 from mmser.model import MmserProcessor
 from mmser.model.acoustics_mmser import NUM_FUNCTIONALS, Acoustics
-from mmser.training.acoustic_cache import SPEEDS, cache_acoustics, gain_response, read_clip, read_part
+from mmser.training.acoustic_cache import SPEEDS, cache_acoustics, gain_response
 from mmser.training.calibration import fit_temperature
 from mmser.training.encodings import corrupt, encode_texts
 from tests.model_fixtures import tiny_model, tiny_tokenizer
@@ -71,6 +74,20 @@ def test_a_part_of_a_recording_is_what_is_read(recording: Path):
     assert len(part) == 4000 and np.abs(part).max() > 0.1
     quiet = read_part(example("anger", audio=recording, end=0.25, channel=1))
     assert len(quiet) == 4000 and np.abs(quiet).max() < 1e-3
+    with pytest.raises(MmserError, match="from 2 s on lasts no time"):
+        read_part(example("anger", audio=recording, start=2.0))
+
+
+def test_a_span_ends_where_it_is_told_or_the_recording_or_the_limit_does(recording: Path):
+    with open_recording(recording) as source:  # 1 s
+        left, right = (read_span(source, None, None, channel, None) for channel in (0, 1))
+        assert np.array_equal(read_span(source, None, None, None, None), np.mean([left, right], 0))
+        assert np.array_equal(read_span(source, 0.25, 9.0, 0, None), source.read(0.25, 1.0, 0))
+        assert np.array_equal(read_span(source, 0.25, None, 0, 0.5), source.read(0.25, 0.75, 0))
+        assert np.array_equal(read_span(source, 0.25, 0.5, 0, 0.5), source.read(0.25, 0.5, 0))
+        assert [len(read_span(source, *part, None, None)) for part in ((2.0, None), (0.5, 0.0))] == [0, 0]
+        with pytest.raises(MmserError, match="channel 2 does not exist"):
+            read_span(source, None, None, 2, None)
 
 
 def test_acoustics_are_computed_once_and_anew_for_other_parts(recording: Path, tmp_path: Path):

@@ -9,7 +9,7 @@ import torch
 from model_fixtures import tiny_model, tiny_tokenizer
 
 from mmser.data import Example
-from mmser.evaluation import metrics
+from mmser.evaluation.scores import metrics
 from mmser.labels import EMOTIONS
 from mmser.model import MmserProcessor
 from mmser.model.acoustics_mmser import NUM_FUNCTIONALS

@@ -17,6 +17,7 @@ function feedbackLine(index, correction) {
     predicted_label: emotion[1] ? null : data.labels[emotion[0]],
     predicted_top: data.labels[emotion[0]],
     probabilities,
+    modalities: ['audio', 'text'].filter((_, bit) => turn[MODALITIES] & (1 << bit)),
     predicted_intensity: turn[INTENSITY] ? data.levels[turn[INTENSITY][1]] : null,
     corrected_label: correction.label,
     corrected_intensity: correction.intensity || null,

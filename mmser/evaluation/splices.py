@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mmser.audio import SAMPLING_RATE
 from mmser.data import Example
-from mmser.errors import MmserError
-from mmser.model.acoustics_mmser import SAMPLING_RATE
-from mmser.training.acoustic_cache import read_clip
+from mmser.data.waveforms import read_part
+from mmser.errors import DataError
 
 Waveform = NDArray[np.float32]
+Place = tuple[str, float | None, float | None, int | None]  # file, start, end and channel of a clip
 
 FADE = 0.03  # seconds over which two clips overlap
 LEVEL = 0.05  # root mean square of speech, of full scale: -26 dB
@@ -38,7 +39,7 @@ class SplicedCall:
     waveform: Waveform  # (samples,) at 16 kHz, in [-1, 1]
     edges: tuple[float, ...]  # of the segments, one more than there are: 0, each splice, the end
     emotions: tuple[str, ...]  # one for each segment
-    clips: tuple[str, ...]  # where each segment came from
+    clips: tuple[str, ...]  # file that each segment came from
 
     @property
     def duration(self) -> float:
@@ -70,7 +71,7 @@ def speech_frames(waveform: Waveform) -> NDArray[np.bool_]:
     frames = np.lib.stride_tricks.sliding_window_view(waveform, FRAME)[::STEP]
     power = np.square(frames, dtype=np.float64).mean(1)
     loudest = float(power.max())
-    return power > max(loudest * 10 ** (-SPEECH_RANGE / 10), 1e-12)
+    return np.asarray(power > max(loudest * 10 ** (-SPEECH_RANGE / 10), 1e-12))
 
 
 def trim_silence(waveform: Waveform) -> Waveform:
@@ -137,14 +138,15 @@ def splice_calls(
         segments: fewest and most clips of a call.
 
     Raises:
-        MmserError: if a speaker has too few clips or emotions for a call.
+        DataError: if a speaker has too few clips or emotions for a call.
+        AudioError: if a clip cannot be read.
     """
     for speaker, own in _by_speaker(examples).items():
-        trimmed: dict[str, Waveform] = {}
+        trimmed: dict[Place, Waveform] = {}
         for number in range(calls_per_speaker):
             rng = np.random.default_rng([seed, number, *speaker.encode()])
             chosen = _choose(speaker, own, rng, segments, trimmed)
-            waveform, edges = join([trimmed[str(example.audio)] for example in chosen])
+            waveform, edges = join([trimmed[_place(example)] for example in chosen])
             yield SplicedCall(
                 speaker=speaker,
                 waveform=waveform,
@@ -168,7 +170,8 @@ def run_lengths(segments: int, rng: np.random.Generator, kept: float = KEPT) -> 
     splices = segments - 1
     keeps = np.arange(splices) < np.ceil(kept * splices)
     cuts = np.flatnonzero(~rng.permutation(keeps)) + 1
-    return np.diff([0, *cuts, segments]).tolist()
+    lengths: list[int] = np.diff([0, *cuts, segments]).tolist()
+    return lengths
 
 
 def _choose(
@@ -176,7 +179,7 @@ def _choose(
     own: dict[str, list[Example]],
     rng: np.random.Generator,
     segments: tuple[int, int],
-    trimmed: dict[str, Waveform],
+    trimmed: dict[Place, Waveform],
 ) -> list[Example]:
     """Draw the clips of a call; a draw that runs out of clips is made again."""
     for _ in range(TRIES):
@@ -192,16 +195,19 @@ def _choose(
             chosen += [own[last][pools[last].pop()] for _ in range(length)]
         if len(chosen) == sum(lengths) and all(_usable(example, trimmed) for example in chosen):
             return chosen
-    raise MmserError(
+    raise DataError(
         f"no call of {segments[0]} to {segments[1]} clips can be spliced from speaker {speaker}, who has "
         f"{', '.join(f'{len(clips)} {label}' for label, clips in sorted(own.items()))}; give more clips"
     )
 
 
-def _usable(example: Example, trimmed: dict[str, Waveform]) -> bool:
+def _place(example: Example) -> Place:
+    return str(example.audio), example.start, example.end, example.channel
+
+
+def _usable(example: Example, trimmed: dict[Place, Waveform]) -> bool:
     """Say whether a clip holds enough speech, and keep it trimmed and levelled."""
-    key = str(example.audio)
+    key = _place(example)
     if key not in trimmed:
-        assert example.audio is not None
-        trimmed[key] = match_level(trim_silence(read_clip(example.audio)))
+        trimmed[key] = match_level(trim_silence(read_part(example)))
     return len(trimmed[key]) >= MIN_SPEECH * SAMPLING_RATE

@@ -1,6 +1,7 @@
 """Spliced calls: only the voice tells where the emotion changes."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 
 from mmser.data import Example
 from mmser.data.speech import ravdess_examples
-from mmser.errors import MmserError
-from mmser.training.splices import (
+from mmser.errors import DataError
+from mmser.evaluation.splices import (
     FADE,
     LEVEL,
     join,
@@ -22,34 +23,12 @@ from mmser.training.splices import (
     splice_calls,
     trim_silence,
 )
-
-RATE = 16_000
-
-
-def hum(seconds: float, pitch: float = 150.0, level: float = 0.1) -> np.ndarray:
-    """A steady voice without pauses."""
-    time = np.arange(round(seconds * RATE)) / RATE
-    return (level * np.sin(2 * np.pi * pitch * time)).astype(np.float32)
-
-
-def silence(seconds: float, level: float = 1e-5) -> np.ndarray:
-    return (level * np.random.default_rng(0).standard_normal(round(seconds * RATE))).astype(np.float32)
+from tests.evaluation.hummed_clips import RATE, hum, hummed_clips, silence
 
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
-    """Two speakers with six clips of each of three emotions, between silences, at levels of their own."""
-    folder, examples = tmp_path_factory.mktemp("clips"), []
-    for speaker, (i, emotion), take in itertools.product(
-        ("a", "b"), enumerate(("anger", "neutral", "sadness")), range(6)
-    ):
-        path = folder / f"{speaker}-{emotion}-{take}.wav"
-        voice = hum(1.0 + 0.1 * take, 120 + 40 * i, 0.02 * (1 + take))
-        soundfile.write(path, np.concatenate([silence(0.4), voice, silence(0.7)]), RATE)
-        examples.append(
-            Example(corpus="made", split="validation", audio=path, emotions=(emotion,), speaker=speaker)
-        )
-    return examples
+    return hummed_clips(tmp_path_factory.mktemp("clips"))
 
 
 def test_the_same_seed_gives_the_same_calls_whoever_else_is_there(clips):
@@ -128,9 +107,23 @@ def test_a_fade_is_of_equal_power_and_loud_clips_do_not_clip():
         join([hum(0.01), hum(1.0)])
 
 
+def test_parts_of_one_recording_are_clips_like_files_of_their_own(clips, tmp_path):
+    own = [c for c in clips if c.speaker == "a"]
+    sounds = [soundfile.read(c.audio, dtype="float32")[0] for c in own]
+    soundfile.write(tmp_path / "whole.wav", np.concatenate(sounds), RATE)
+    ends = np.cumsum([len(sound) for sound in sounds]) / RATE
+    parts = [
+        replace(clip, audio=tmp_path / "whole.wav", start=end - len(sound) / RATE, end=end)
+        for clip, sound, end in zip(own, sounds, ends.tolist(), strict=True)
+    ]
+    call, same = (next(splice_calls(rows, calls_per_speaker=1)) for rows in (own, parts))
+    assert call.emotions == same.emotions and call.edges == same.edges
+    assert np.allclose(call.waveform, same.waveform, atol=1e-4)
+
+
 def test_a_speaker_without_enough_clips_is_named(clips):
     few = [c for c in clips if c.speaker == "a" and c.emotions == ("anger",)]
-    with pytest.raises(MmserError, match="speaker a, who has 6 anger; give more clips"):
+    with pytest.raises(DataError, match="speaker a, who has 6 anger; give more clips"):
         list(splice_calls(few, calls_per_speaker=1))
 
 

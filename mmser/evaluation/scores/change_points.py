@@ -5,7 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Self
 
+import numpy as np
+
 Stretch = tuple[float, float, str]  # start and end in seconds, emotion
+Span = tuple[float, float]  # start and end in seconds
+Pair = tuple[float, float]  # a true and a guessed time, in seconds
 
 TOLERANCES = (0.5, 1.0, 2.0, 5.0)  # seconds
 NO_EMOTION = "neutral"
@@ -65,6 +69,38 @@ def match_points(true: Iterable[float], guessed: Iterable[float], tolerance: flo
     return Matches(found=found, guessed=len(right), true=len(left))
 
 
+def pair_points(true: Iterable[float], guessed: Iterable[float], tolerance: float) -> list[Pair]:
+    """Return the pairs of true and guessed times that are nearest, among the pairings with most pairs.
+
+    There are as many as `match_points` finds. Of pairings that are equally near, the one of earlier times is
+    taken; pairs never cross. Distances are compared by the microsecond, so that rounding decides nothing.
+
+    Args:
+        true: seconds, in any order.
+        guessed: seconds, in any order.
+        tolerance: two times pair up where they differ by at most this, in seconds.
+    """
+    left, right = sorted(true), sorted(guessed)
+    far = np.abs(np.subtract.outer(np.array(left, float), np.array(right, float)))
+    steps, widest = np.round(far * 1e6).astype(np.int64), round(tolerance * 1e6)
+    # One pair more is worth more than any distances, and no pair out of reach is worth anything.
+    worth = np.where(far <= tolerance + TINY, (min(far.shape) + 1) * (widest + 1) - steps, -1)
+    best = np.zeros((len(left) + 1, len(right) + 1), np.int64)
+    for i in range(len(left)):
+        paired = np.where(worth[i] >= 0, best[i, :-1] + worth[i], 0)
+        best[i + 1, 1:] = np.maximum.accumulate(np.maximum(best[i, 1:], paired))
+    pairs, i, j = [], len(left), len(right)
+    while best[i, j] > 0:
+        if best[i, j] == best[i, j - 1]:
+            j -= 1
+        elif best[i, j] == best[i - 1, j]:
+            i -= 1
+        else:
+            i, j = i - 1, j - 1
+            pairs.append((left[i], right[j]))
+    return pairs[::-1]
+
+
 @dataclass(frozen=True, kw_only=True)
 class DiarizationError:
     """Seconds of wrong answers; those of several calls add up."""
@@ -86,7 +122,12 @@ class DiarizationError:
 
 
 def diarization_error(
-    true: Sequence[Stretch], guessed: Sequence[Stretch], duration: float, no_emotion: str = NO_EMOTION
+    true: Sequence[Stretch],
+    guessed: Sequence[Stretch],
+    duration: float,
+    no_emotion: str = NO_EMOTION,
+    *,
+    compared: Sequence[Span] | None = None,
 ) -> DiarizationError:
     """Compare two courses of emotion over a call (after Wang et al. 2023, Speech Emotion Diarization).
 
@@ -97,18 +138,22 @@ def diarization_error(
         guessed: stretches that do not overlap.
         duration: of the call in seconds; what lies outside [0, duration] is not compared.
         no_emotion: the label that counts as none.
+        compared: parts of the call that are, such as those where the truth is known; None = all of it.
 
     Raises:
-        ValueError: if stretches of one side overlap, or one ends before it begins.
+        ValueError: if stretches of one side, or of what is compared, overlap, or one ends before it begins.
     """
-    for side in (true, guessed):
+    whole = max(duration, 0.0)
+    spans = [(0.0, whole)] if compared is None else compared
+    inside = [(start, end, "what is compared") for start, end in spans]
+    for side in (true, guessed, inside):
         _check(side)
-    times = {0.0, duration}
-    times |= {t for a, b, _ in (*true, *guessed) for t in (a, b) if 0.0 < t < duration}
-    courses = [_labels(side, sorted(times), no_emotion) for side in (true, guessed)]
+    edges = {t for a, b, _ in (*true, *guessed, *inside) for t in (a, b)}
+    times = sorted({0.0, whole} | {t for t in edges if 0.0 < t < whole})
+    courses = [_labels(side, times, no_emotion) for side in (true, guessed, inside)]
     false_alarm = missed = confusion = 0.0
-    for (start, end), real, said in zip(itertools.pairwise(sorted(times)), *courses, strict=True):
-        if real == said:
+    for (start, end), real, said, counts in zip(itertools.pairwise(times), *courses, strict=True):
+        if counts == no_emotion or real == said:
             continue
         if real == no_emotion:
             false_alarm += end - start
@@ -116,9 +161,8 @@ def diarization_error(
             missed += end - start
         else:
             confusion += end - start
-    return DiarizationError(
-        false_alarm=false_alarm, missed=missed, confusion=confusion, duration=max(duration, 0.0)
-    )
+    length = sum(max(0.0, min(end, whole) - max(start, 0.0)) for start, end in spans)
+    return DiarizationError(false_alarm=false_alarm, missed=missed, confusion=confusion, duration=length)
 
 
 def _check(stretches: Sequence[Stretch]) -> None:

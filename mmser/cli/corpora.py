@@ -1,0 +1,79 @@
+"""From what a user names, a configuration, a table, calls or clips, to labelled rows."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmser.errors import UsageError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from mmser.data import CorpusEntry
+
+TABLES = (".csv", ".tsv", ".jsonl")
+CONFIGS = (".yaml", ".yml")
+LABELS = ("labels.csv", "labels.tsv", "labels.jsonl")
+
+
+def data_folder(given: Path | None) -> Path:
+    """Return the folder that a configuration's paths are under: the one given, MMSER_DATA, or this one.
+
+    Raises:
+        UsageError: if it is no folder.
+    """
+    folder = given or Path(os.environ.get("MMSER_DATA") or ".")
+    if not folder.is_dir():
+        raise UsageError(f"--data {folder} is not a folder; give the one that the corpora's paths are under")
+    return folder
+
+
+def corpora_of(source: Path) -> "tuple[CorpusEntry, ...]":
+    """Return the corpora that a path stands for.
+
+    Args:
+        source: a training's configuration, a manifest, a folder of calls with labels, or an AudioFolder.
+
+    Raises:
+        UsageError: if it is none of these.
+    """
+    from mmser.data import CorpusEntry
+    from mmser.training.config import read_config
+
+    if not source.exists():
+        raise UsageError(
+            f"{source} is not there; give a configuration with `data` (.yaml), a manifest "
+            f"({', '.join(TABLES)}), a folder of calls with labels.csv, or a folder of clips by class"
+        )
+    if source.is_dir():
+        kind = "calls" if any((source / name).exists() for name in LABELS) else "audio_folder"
+        return (CorpusEntry(corpus=kind, path=str(source.resolve()), name=source.resolve().name),)
+    if source.suffix.lower() in TABLES:
+        return (CorpusEntry(corpus="manifest", path=str(source.resolve()), name=source.stem),)
+    if source.suffix.lower() in CONFIGS:
+        entries = tuple(read_config(source).data)
+        if not entries:
+            raise UsageError(f"{source} names no corpora; give it a list `data`, as in configs/")
+        return entries
+    raise UsageError(
+        f"{source} is neither a configuration ({', '.join(CONFIGS)}) nor a manifest ({', '.join(TABLES)})"
+    )
+
+
+def read_corpora(source: Path, folder: Path) -> "tuple[Dataset, list[str]]":
+    """Return the rows that a path stands for, agents' turns withheld, and what must be told of them.
+
+    Raises:
+        MmserError: if something cannot be read.
+    """
+    from datasets import Dataset, disable_progress_bars
+
+    from mmser.data import load_corpora, withhold_agents
+
+    disable_progress_bars()  # of the library's own steps
+    entries = corpora_of(source)
+    dataset = load_corpora(entries, folder)
+    assert isinstance(dataset, Dataset)
+    dataset, held = withhold_agents(dataset, entries)
+    told = [f"{held} turns of agents are context alone: their sound and labels are withheld"] if held else []
+    return dataset, told

@@ -1,0 +1,59 @@
+"""`--json FILE` and `--json -`: a result as a document, in a file beside the text or in its place."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmser.cli.console import print_result
+from mmser.errors import UsageError
+from mmser.record import Record
+
+STDOUT = "-"
+JsonFile = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FILE", help="Write JSON to a file; - prints it in place of the text."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the JSON file.")]
+
+
+def check_json(target: str | None, *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
+    """Refuse a file that stands there already, before any work is done.
+
+    Args:
+        target: what follows --json.
+        overwrite: whether it may be replaced.
+        inputs: files and folders that are read: nothing is written over or into them.
+
+    Raises:
+        UsageError: if it does and may not be replaced, or is one of the inputs.
+    """
+    if target not in (None, STDOUT):
+        place = Path(str(target)).resolve()
+        read = next((i for i in inputs if i.resolve() in (place, *place.parents)), None)
+        if read is not None:
+            raise UsageError(
+                f"--json {target} would be written over what is read ({read}); choose another file"
+            )
+    if target not in (None, STDOUT) and Path(str(target)).exists() and not overwrite:
+        raise UsageError(f"--json {target} exists; give --overwrite to replace it, or another file")
+
+
+def deliver(found: Record, text: str, target: str | None, *, overwrite: bool) -> None:
+    """Print a result as `text`, or as JSON where that is asked for; write the file that is asked for.
+
+    Raises:
+        OutputError: if the file cannot be written, or stdout takes no more.
+    """
+    from json import dumps
+
+    document = dumps(found.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
+    if target == STDOUT:
+        print_result(document)
+        return
+    if target is not None:
+        from mmser.report.writing import write_outputs
+
+        write_outputs({Path(target): document + "\n"}, overwrite=overwrite)
+    print_result(text)

@@ -1,0 +1,71 @@
+"""What is asked of `mmser evaluate` and `mmser baseline`, and how it is typed again."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from mmser.cli.corpora import CONFIGS
+
+# Options that do not decide the result, and those that `baseline` has as well.
+HIDDEN = ("data", "work", "restart", "quiet", "threads", "command", "training_seed")
+SHARED = ("protocol", "split", "folds", "seed", "draws", "allow_overlap")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The options of a command."""
+
+    model: str
+    corpora: Path
+    data: Path | None
+    protocol: str = "split"
+    split: str = "test"
+    folds: int = 5
+    seed: int = 0
+    draws: int = 1000
+    baselines: str = "auto"
+    views: bool = True
+    asr: str | None = None
+    robustness: bool = False
+    robustness_rows: int = 200
+    noise: Path | None = None
+    rooms: Path | None = None
+    spliced_calls: int = 3
+    fairness: bool = True
+    allow_overlap: bool = False
+    work: Path | None = None
+    restart: bool = False
+    training_seed: int | None = None  # None = the configuration's own
+    threads: int = 1
+    quiet: bool = False
+    command: str = "evaluate"
+
+    def shown(self) -> dict[str, str]:
+        """Return the options that decide the result, and the command; no folder of this machine."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in HIDDEN}
+        # Of a path its name: where it lies is nobody's business.
+        shown = {
+            name: value.name if isinstance(value, Path) else str(value)
+            for name, value in values.items()
+            if value is not None
+        }
+        shown["model"] = Path(self.model).name if Path(self.model).exists() else self.model
+        return shown | {"command": self._command(shown)}
+
+    def _command(self, shown: Mapping[str, str]) -> str:
+        """Return what is typed to print the result again."""
+        typed = [shlex.quote(shown[name]) for name in ("model", "corpora")]
+        paths = ["--data", "FOLDER"] if self.corpora.suffix.lower() in CONFIGS else []
+        words = ["mmser", self.command, *typed, *paths]
+        for one in fields(self):
+            name, value, option = one.name, getattr(self, one.name), f"--{one.name.replace('_', '-')}"
+            if name in (*HIDDEN, "model", "corpora") or value == one.default:
+                continue
+            if self.command == "baseline" and name not in SHARED:
+                continue
+            if isinstance(value, bool):
+                words.append(option if value else option.replace("--", "--no-", 1))
+            else:
+                words += [option, shlex.quote(shown[name])]
+        return " ".join(words)

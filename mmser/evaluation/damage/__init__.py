@@ -1,0 +1,1 @@
+"""What damaged sound and words cost."""

@@ -1,0 +1,1 @@
+"""How the data are divided, and what is known of them."""

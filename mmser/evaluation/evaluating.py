@@ -1,0 +1,348 @@
+"""One evaluation: every fold judged, beside views and baselines, whole and damaged, and everything scored."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mmser import __version__
+from mmser.data import Example
+from mmser.errors import DataError
+from mmser.evaluation.candidates import Candidate, Judge
+from mmser.evaluation.comparing.contenders import ALL, audio_only, contend, corpora_of, rows_of, text_only
+from mmser.evaluation.damage.degradations import Degradation
+from mmser.evaluation.damage.robustness import compare_degraded
+from mmser.evaluation.division.data_info import data_info
+from mmser.evaluation.division.folds import Division, Fold
+from mmser.evaluation.judged import Judged, join, name_of, where
+from mmser.evaluation.judging import Alter, as_it_is, is_labelled
+from mmser.evaluation.recognised import RecognisedWords
+from mmser.evaluation.result import (
+    SCHEMA,
+    Contender,
+    Degraded,
+    Evaluation,
+    Gap,
+    Part,
+    TimelineScores,
+)
+from mmser.evaluation.scores.change_scores import change_scores
+from mmser.evaluation.scores.emotion_scores import emotion_scores
+from mmser.evaluation.scores.fairness import gaps
+from mmser.evaluation.scores.intensity_scores import intensity_scores
+from mmser.evaluation.scores.multi_label import multi_label_scores
+from mmser.evaluation.scores.resampling import DRAWS
+from mmser.evaluation.scores.timeline_scores import dialogue_timeline
+from mmser.evaluation.telling import (
+    dialogue_sizes,
+    joined,
+    leaks,
+    protocol_info,
+    some_rows,
+    unknown_labels,
+    unscored_labels,
+)
+from mmser.progress import ProgressCallback, ignore_progress
+
+ROBUSTNESS_ROWS = 200  # of each corpus
+# Scores of calls made of clips; or why none could be made, None where there are no such clips.
+Spliced = Callable[[Judge, Sequence[Example]], TimelineScores | str | None]
+
+
+# Of the rows of a fold, whose voices and words it may take: what makes a degradation of them.
+Damage = Callable[[Sequence[Example]], Callable[[Degradation], Alter]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What an evaluation holds beside the scores themselves."""
+
+    views: bool = True  # each modality alone, and without context
+    asr: RecognisedWords | None = None  # recognised words in place of given ones
+    baselines: tuple[Candidate, ...] = ()
+    degradations: tuple[Degradation, ...] = ()
+    robustness_rows: int = ROBUSTNESS_ROWS
+    damage: Damage | None = None
+    fairness: bool = True
+    spliced: Spliced | None = None  # calls made of single clips, for change points
+    draws: int = DRAWS
+    seed: int = 0
+
+
+@dataclass
+class _Heard:
+    """What was said of the folds so far."""
+
+    own: list[Judged] = field(default_factory=list)
+    validation: list[Judged] = field(default_factory=list)  # of corpora with several labels a row
+    others: dict[str, list[Judged]] = field(default_factory=dict)  # view or baseline → its folds
+    notes: dict[str, str] = field(default_factory=dict)
+    clean: list[Judged] = field(default_factory=list)  # the rows that were damaged, as they are
+    damaged: dict[Degradation, list[Judged]] = field(default_factory=dict)
+    thresholds: dict[str, tuple[float, float]] = field(default_factory=dict)  # of intensity, by fold
+    failed: set[str] = field(default_factory=set)  # baselines that could not be fitted on every fold
+    spliced: TimelineScores | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+class Steps:
+    """Tells the progress of judging under the name of the step, and the fold, that it serves."""
+
+    def __init__(self, progress: ProgressCallback = ignore_progress) -> None:
+        self._progress, self.step, self.fold = progress, "judging", ""
+
+    def __call__(self, stage: str, done: float, total: float) -> None:
+        """Show how far a stage has come, in its own unit."""
+        named = {
+            "judging": self.step,
+            "listening": f"{self.step}, features",
+            "fitting": f"{self.step}, epochs",
+        }
+        self._progress(f"{self.fold}{named[stage]}" if stage in named else stage, done, total)
+
+
+class Evaluator:
+    """Takes a candidate through the folds of a protocol."""
+
+    def __init__(self, candidate: Candidate, wanted: Wanted, progress: "Steps | None" = None) -> None:
+        self.candidate, self.wanted = candidate, wanted
+        self.progress = Steps() if progress is None else progress
+        self.heard = _Heard()
+        self.seconds: dict[str, float] = {}
+
+    def evaluate(
+        self,
+        division: Division,
+        everything: Sequence[Example],
+        *,
+        mark: str | None,
+        warnings: Sequence[str] = (),
+        settings: Mapping[str, str] | None = None,
+    ) -> tuple[Evaluation, Judged]:
+        """Judge and score all folds.
+
+        Args:
+            division: the folds of the protocol.
+            everything: all rows of the data, of all splits, for what is said of them.
+            mark: what must stand beside every number, beside what the model says itself.
+            warnings: what must be told.
+            settings: the command's options.
+
+        Returns:
+            The result, and the rows that it is made from.
+
+        Raises:
+            DataError: if no row of any fold got an answer, or a clip of the baselines cannot be read.
+        """
+        for number, fold in enumerate(division.folds):
+            several = len(division.folds) > 1
+            self.progress.fold = f"{fold.name} ({number + 1} of {len(division.folds)}), " if several else ""
+            self._fold(fold)
+        judged = join(self.heard.own)
+        if not len(judged):
+            first = next(iter(judged.left_out.items()), ("", "there was none"))
+            raise DataError(f"none of the rows got an answer; the first, {first[0]}: {first[1]}")
+        with self._timed("scoring"):
+            parts = self._parts(judged, joined(mark, *leaks(self.candidate.about.training_mark)))
+        rows = [example for fold in division.folds for example in fold.test if is_labelled(example)]
+        with self._timed("hashing files"):
+            # A finished model's own training is not of this run.
+            trained = self.candidate.about.kind != "model"
+            used = [e for fold in division.folds for e in (*fold.train, *fold.validation) if trained]
+            data = data_info(rows, everything, used)
+        result = Evaluation(
+            schema=SCHEMA,
+            mmser_version=__version__,
+            model=self.candidate.about,
+            protocol=protocol_info(division, self.wanted.draws),
+            data=data,
+            mark=joined(mark, *leaks(self.candidate.about.training_mark)),
+            parts=parts,
+            views=self._contenders(judged, baselines=False),
+            baselines=self._contenders(judged, baselines=True),
+            gaps=self._gaps(judged),
+            robustness=self._robustness(),
+            left_out=dict(judged.left_out),
+            warnings=(
+                *warnings,
+                *self.heard.warnings,
+                *unknown_labels(judged),
+                *unscored_labels(judged, parts),
+            ),
+            seconds={step: round(spent, 1) for step, spent in self.seconds.items()},
+            settings=dict(settings or {}),
+        )
+        return result, judged
+
+    # --- judging -----------------------------------------------------------------------------------------
+
+    def _fold(self, fold: Fold) -> None:
+        heard = self.heard
+        with self._timed("training" if self.candidate.about.kind != "model" else "loading"):
+            judge = self.candidate.fit(fold)
+        with self._timed("judging"):
+            own = judge.judge(fold.test, fold=fold.name)
+        heard.own.append(own)
+        if judge.intensity_thresholds is not None:
+            heard.thresholds[fold.name] = judge.intensity_thresholds
+        with self._timed("judging"):
+            self._validation(fold, judge)
+        if self.wanted.views and self.candidate.about.kind != "baseline":
+            with self._timed("views"):
+                self._views(fold, judge)
+        if self.wanted.asr is not None:
+            with self._timed("recognising words"):
+                self._recognised(fold, judge, self.wanted.asr)
+        for baseline in self.wanted.baselines:
+            if baseline.about.id in heard.failed:
+                continue
+            with self._timed(f"baseline {baseline.about.id}"):
+                self._baseline(fold, baseline)
+        with self._timed("robustness"):
+            self._damage(fold, judge, own)
+        if self.wanted.spliced is not None:
+            with self._timed("spliced calls"):
+                found = self.wanted.spliced(judge, [e for e in fold.test if name_of(e) not in own.left_out])
+            if isinstance(found, str):
+                heard.warnings.append(found)
+            else:
+                heard.spliced = found
+
+    def _recognised(self, fold: Fold, judge: Judge, words: RecognisedWords) -> None:
+        """Judge the same dialogues with recognised words; only rows that have both kinds are compared."""
+        both = {name_of(e) for e in fold.test if is_labelled(e) and e.audio is not None and e.text}
+        if not both:
+            self.heard.warnings.append("no row has both sound and given words: none are recognised")
+            return
+        said = judge.judge(fold.test, alter=words.alter, fold=fold.name)
+        kept = np.array([name_of(example) in both for example in said.examples], np.bool_)
+        self.heard.others.setdefault("recognised words", []).append(where(said, kept))
+        self.heard.notes["recognised words"] = words.note()
+
+    def _validation(self, fold: Fold, judge: Judge) -> None:
+        """Judge the validation rows of corpora whose rows may carry several labels: thresholds need them."""
+        several = {e.corpus for e in fold.test if len(e.emotions) > 1}
+        rows = [e for e in fold.validation if e.corpus in several and e.emotions]
+        if rows:
+            self.heard.validation.append(judge.judge(rows, fold=fold.name))
+
+    def _views(self, fold: Fold, judge: Judge) -> None:
+        rows = fold.test
+        sound, words = any(e.audio for e in rows), any(e.text for e in rows)
+        views: dict[str, tuple[Alter, bool]] = {}
+        if sound and words:
+            views |= {"audio only": (audio_only, True), "text only": (text_only, True)}
+        if any(count > 1 for count in dialogue_sizes(rows)):
+            views["without context"] = (as_it_is, False)
+        for name, (alter, context) in views.items():
+            fit = [e for e in rows if name != "audio only" or e.audio]
+            fit = [e for e in fit if name != "text only" or e.text]
+            if any(is_labelled(e) for e in fit):
+                self.progress.step = name
+                said = judge.judge(fit, alter=alter, context=context, fold=fold.name)
+                self.heard.others.setdefault(name, []).append(said)
+
+    def _baseline(self, fold: Fold, baseline: Candidate) -> None:
+        try:
+            said = baseline.fit(fold).judge(fold.test, fold=fold.name)
+        except DataError as error:  # no reason to lose the model's own numbers
+            self.heard.warnings.append(f"the baseline {baseline.about.id} is left out: {error}")
+            self.heard.failed.add(baseline.about.id)
+            self.heard.others.pop(baseline.about.id, None)
+            return
+        self.heard.others.setdefault(baseline.about.id, []).append(said)
+
+    def _damage(self, fold: Fold, judge: Judge, own: Judged) -> None:
+        if not self.wanted.degradations or self.wanted.damage is None:
+            return
+        rows = some_rows(fold.test, self.wanted.robustness_rows, self.wanted.seed)
+        if not any(is_labelled(e) for e in rows):
+            return
+        damage = self.wanted.damage([e for e in fold.test if name_of(e) not in own.left_out])
+        self.heard.clean.append(judge.judge(rows, fold=fold.name))
+        for degradation in self.wanted.degradations:
+            self.progress.step = degradation.name
+            said = judge.judge(rows, alter=damage(degradation), fold=fold.name)
+            self.heard.damaged.setdefault(degradation, []).append(said)
+
+    # --- scoring -----------------------------------------------------------------------------------------
+
+    def _parts(self, judged: Judged, mark: str | None) -> tuple[Part, ...]:
+        return tuple(self._part(judged, corpus, mark) for corpus in corpora_of(judged))
+
+    def _part(self, judged: Judged, corpus: str, mark: str | None) -> Part:
+        draws = {"draws": self.wanted.draws, "seed": self.wanted.seed}
+        rows = rows_of(judged, corpus)
+        several = None
+        if self.heard.validation and corpus != ALL:
+            held = rows_of(join(self.heard.validation), corpus)
+            several = multi_label_scores(rows, held, **draws) if len(held) else None
+        ends = self.heard.thresholds
+        return Part(
+            data=corpus,
+            n=len(rows),
+            mark=mark,
+            emotion=emotion_scores(rows, **draws),
+            multi_label=several,
+            intensity=intensity_scores(rows, ends, **draws) if ends else None,
+            change=change_scores(rows, **draws),
+            timeline=self._timeline(rows, corpus, first=corpus == corpora_of(judged)[0]),
+        )
+
+    def _timeline(self, rows: Judged, corpus: str, *, first: bool) -> TimelineScores | None:
+        """Return scores in seconds: of calls where the corpus has such, else of those made of all clips."""
+        found = None
+        if corpus != ALL:
+            found = dialogue_timeline(rows, draws=self.wanted.draws, seed=self.wanted.seed)
+        return self.heard.spliced if found is None and first else found
+
+    def _contenders(self, judged: Judged, *, baselines: bool) -> tuple[Contender, ...]:
+        names = {candidate.about.id for candidate in self.wanted.baselines}
+        found: list[Contender] = []
+        for name, folds in self.heard.others.items():
+            if (name in names) == baselines:
+                found += contend(
+                    judged,
+                    join(folds),
+                    name,
+                    draws=self.wanted.draws,
+                    seed=self.wanted.seed,
+                    note=self.heard.notes.get(name, ""),
+                )
+        return tuple(found)
+
+    def _gaps(self, judged: Judged) -> tuple[Gap, ...]:
+        if not self.wanted.fairness:
+            return ()
+        with self._timed("fairness"):
+            return gaps(judged, draws=self.wanted.draws, seed=self.wanted.seed)
+
+    def _robustness(self) -> tuple[Degraded, ...]:
+        if not self.heard.clean:
+            return ()
+        clean = join(self.heard.clean)
+        found = []
+        with self._timed("robustness"):
+            for degradation, folds in self.heard.damaged.items():
+                for corpus in corpora_of(clean):
+                    row = compare_degraded(
+                        rows_of(clean, corpus),
+                        rows_of(join(folds), corpus),
+                        degradation,
+                        data=corpus,
+                        draws=self.wanted.draws,
+                        seed=self.wanted.seed,
+                    )
+                    found += [] if row is None else [row]
+        return tuple(found)
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        begun = time.monotonic()
+        self.progress.step = step
+        try:
+            yield
+        finally:
+            self.seconds[step] = self.seconds.get(step, 0.0) + time.monotonic() - begun

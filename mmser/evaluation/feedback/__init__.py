@@ -1,0 +1,1 @@
+"""Past reports against the corrections that users made."""

@@ -1,0 +1,117 @@
+"""The result of an evaluation in a few lines, for a terminal."""
+
+from collections.abc import Sequence
+
+from mmser.evaluation.result import Contender, Evaluation, Part, Score
+
+WORST = 5  # ways of damaging the input that are shown
+
+
+def render_text(evaluation: Evaluation) -> str:
+    """Return the main numbers: each corpus, what stands beside it, what damage costs, what must be known."""
+    about, protocol = evaluation.model, evaluation.protocol
+    revision = f" {about.revision[:12]}" if about.revision else ""
+    lines = [
+        f"{about.id}{revision} · {protocol.name}, {protocol.split} · "
+        f"{len(protocol.folds)} fold{'s' if len(protocol.folds) != 1 else ''} · seed {protocol.seed}"
+    ]
+    if evaluation.mark:
+        lines.append(f"Mark: {evaluation.mark}")
+    for part in evaluation.parts:
+        lines += ["", *_part(part)]
+    for title, rows in (("Views", evaluation.views), ("Baselines", evaluation.baselines)):
+        if rows:
+            lines += ["", title, *_contenders(rows)]
+    if evaluation.robustness:
+        lines += ["", *_robustness(evaluation)]
+    if any(gap.gap is not None for gap in evaluation.gaps):
+        lines += ["", "Gaps between groups", *_gaps(evaluation)]
+    if evaluation.left_out:
+        name, why = next(iter(evaluation.left_out.items()))
+        lines += ["", f"{len(evaluation.left_out)} rows got no answer; the first, {name}: {why}"]
+    lines += [f"Note: {warning}" for warning in evaluation.warnings]
+    return "\n".join(lines)
+
+
+def shown(score: Score | None, decimals: int = 1) -> str:
+    """Return "64.4 [52.4, 76.4]"; a dash where there is no value."""
+    if score is None or score.value is None:
+        return "–"
+    text = f"{score.value:.{decimals}f}"
+    if score.low is None or score.high is None:
+        return text
+    return f"{text} [{score.low:.{decimals}f}, {score.high:.{decimals}f}]"
+
+
+def _part(part: Part) -> list[str]:
+    lines = [f"{part.data} ({part.n} rows)"]
+    emotion, change, intensity = part.emotion, part.change, part.intensity
+    if emotion is not None:
+        lines.append(
+            f"  emotion    UAR {shown(emotion.uar)} · WA {shown(emotion.accuracy)} · macro-F1 "
+            f"{shown(emotion.macro_f1)} · weighted-F1 {shown(emotion.weighted_f1)}"
+        )
+        lines.append(
+            f"             chance {emotion.chance_uar:.1f} · ECE {shown(emotion.calibration.ece, 3)} · "
+            f"abstains {emotion.coverage.abstained:.1f} % · {emotion.uar.interval}"
+        )
+    if part.multi_label is not None:
+        lines.append(
+            f"  several    macro-F1 {shown(part.multi_label.macro_f1)} · "
+            f"micro-F1 {shown(part.multi_label.micro_f1)}"
+        )
+    if intensity is not None:
+        lines.append(
+            f"  intensity  CCC {shown(intensity.ccc, 3)} · MAE {shown(intensity.mae, 3)} · levels' UAR "
+            f"{shown(intensity.levels_uar)} ({intensity.n} rows)"
+        )
+    if change is not None:
+        lines.append(
+            f"  change     MCC {shown(change.mcc, 3)} · AP {shown(change.average_precision)} · F1 "
+            f"{shown(change.f1)} · base rate {change.base_rate:.1f} ({change.n} rows)"
+        )
+    if part.timeline is not None:
+        points = " · ".join(f"±{p.tolerance:g} s {shown(p.f1)}" for p in part.timeline.points)
+        lines.append(f"  {part.timeline.of}  F1 at {points} · EDER {shown(part.timeline.eder)}")
+        if part.timeline.left_out:
+            name, why = next(iter(part.timeline.left_out.items()))
+            count = len(part.timeline.left_out)
+            told = (
+                "1 speaker is in no call; " if count == 1 else f"{count} speakers are in no call; the first, "
+            )
+            lines.append(f"             {told}{name}: {why}")
+    return lines
+
+
+def _contenders(rows: Sequence[Contender]) -> list[str]:
+    width = max(len(row.name) for row in rows)
+    return [
+        f"  {row.name:<{width}}  {row.data}: {row.metric} {shown(row.value)}, difference "
+        f"{shown(row.difference)} ({row.n} rows){'; ' + row.note if row.note else ''}"
+        for row in rows
+    ]
+
+
+def _robustness(evaluation: Evaluation) -> list[str]:
+    first = evaluation.robustness[0].data
+    rows = [row for row in evaluation.robustness if row.data == first and row.loss.value is not None]
+    rows.sort(key=lambda row: -(row.loss.value or 0.0))
+    lines = [f"Costs most, of {len(rows)} ways to damage the input ({first})"]
+    return lines + [
+        f"  {row.name}: {row.metric} {shown(row.value)}, loss {shown(row.loss)}, "
+        f"{row.flip_rate:.0f} % of the answers flip"
+        for row in rows[:WORST]
+    ]
+
+
+def _gaps(evaluation: Evaluation) -> list[str]:
+    lines = []
+    for gap in evaluation.gaps:
+        if gap.gap is None:
+            continue
+        groups = ", ".join(f"{name} {shown(score)}" for name, score in gap.groups.items())
+        p_value = "" if gap.p_value is None else f", p {gap.p_value:.3f}"
+        threshold = "" if gap.threshold is None else f" (without one up to {gap.threshold:.1f}{p_value})"
+        size = shown(Score(value=gap.gap, low=gap.low, high=gap.high, n=gap.smallest_n))
+        lines.append(f"  {gap.attribute}, {gap.data}: {groups}; gap {size}{threshold}")
+    return lines

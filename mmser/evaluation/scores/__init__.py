@@ -1,0 +1,1 @@
+"""What is said against what is so: metrics, each with its interval."""

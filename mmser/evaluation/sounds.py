@@ -1,0 +1,106 @@
+"""The sound of labelled examples, whole, as the model hears it in use."""
+
+import tempfile
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmser.audio import SAMPLING_RATE, AudioSource, open_recording
+from mmser.data import Example, example_of
+from mmser.data.waveforms import read_span
+from mmser.errors import DataError, MmserError
+from mmser.evaluation.judged import name_of
+
+Waveform = NDArray[np.float32]
+KEPT_FILES = 16  # open at once
+
+
+class Sounds:
+    """Mono waveforms at 16 kHz of examples; a context manager.
+
+    A file that is opened is hashed, and an MP3 or Ogg decoded, as a whole: turns of one call, which are read
+    one after the other, share one opening. Not safe for use from several threads at once.
+    """
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[Path, AudioSource] = OrderedDict()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def read(self, example: Example, most: float | None = None) -> Waveform | None:
+        """Return an example's sound, (samples,), its channels mixed unless it names one; None without any.
+
+        Args:
+            example: with or without audio.
+            most: how much of it is read, in seconds; None = all.
+
+        Raises:
+            DataError: if it cannot be read, or lasts no time; the example is named.
+        """
+        if example.audio is None:
+            return None
+        try:
+            recording = self._opened(example.audio)
+            waveform = read_span(recording, example.start, example.end, example.channel, most)
+        except MmserError as error:
+            raise DataError(f"the clip {name_of(example)} cannot be used: {error}") from error
+        if not len(waveform):
+            raise DataError(
+                f"the clip {name_of(example)} lasts no time: it would begin at {example.start or 0:g} s of "
+                f"{recording.duration:g} s; correct its times, or take it out"
+            )
+        return waveform
+
+    def _opened(self, path: Path) -> AudioSource:
+        """Return an open file; the one that was not read for longest is closed for it."""
+        if path not in self._open:
+            while len(self._open) >= KEPT_FILES:
+                self._open.popitem(last=False)[1].close()
+            self._open[path] = open_recording(path)
+        self._open.move_to_end(path)
+        return self._open[path]
+
+
+def seconds_of(waveform: Waveform | None) -> float:
+    """Return the length of a waveform in seconds; 0 without one."""
+    return 0.0 if waveform is None else len(waveform) / SAMPLING_RATE
+
+
+class Unpacked:
+    """Examples of rows whose sound may lie in the rows themselves, as from the Hub: it is put into files.
+
+    A context manager: the files go with it.
+    """
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="mmser-clips-")
+        self.examples: list[Example] = []
+        for number, row in enumerate(rows):
+            example, audio = example_of(row), row.get("audio") or {}
+            if audio.get("bytes") is not None:
+                suffix = Path(audio.get("path") or "").suffix
+                path = Path(self._folder.name) / f"{number}{suffix}"
+                path.write_bytes(audio["bytes"])
+                example = replace(example, audio=path)
+            self.examples.append(example)
+
+    def __enter__(self) -> list[Example]:
+        return self.examples
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._folder.cleanup()

@@ -8,7 +8,7 @@ import typer
 from mmser import __version__
 from mmser.cli.console import Progress, print_result
 from mmser.cli.evaluate import PROTOCOL
-from mmser.cli.options import Debug, Quiet, Threads
+from mmser.cli.options import MAX_SEED, Debug, Quiet, Threads
 from mmser.errors import DataError
 
 EPILOG = """Examples:
@@ -40,7 +40,7 @@ def baseline(
     protocol: Annotated[str, typer.Option(help=PROTOCOL)] = "split",
     split: Annotated[str, typer.Option(help="That is scored: test or validation.")] = "test",
     folds: Annotated[int, typer.Option(min=3, max=1000, help="Of speaker-folds and text-independent.")] = 5,
-    seed: Annotated[int, typer.Option(min=0, help="Of folds, trainings and intervals.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of folds, trainings and intervals.")] = 0,
     draws: Annotated[int, typer.Option(min=100, max=100_000, help="Of the bootstrap.")] = 1000,
     allow_overlap: Annotated[
         bool, typer.Option("--allow-overlap", help="Score a split that leaks; every number carries the mark.")

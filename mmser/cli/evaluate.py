@@ -7,7 +7,7 @@ import typer
 
 from mmser import __version__
 from mmser.cli.console import Progress, print_result
-from mmser.cli.options import Debug, Quiet, Threads
+from mmser.cli.options import MAX_SEED, Debug, Quiet, Threads
 from mmser.errors import UsageError
 
 EPILOG = """Examples:
@@ -48,7 +48,9 @@ def evaluate(
     seed: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Of folds, baselines, damage and intervals (0), and of trainings (their own)."
+            min=0,
+            max=MAX_SEED,
+            help="Of folds, baselines, damage and intervals (0), and of trainings (their own).",
         ),
     ] = None,
     draws: Annotated[int, typer.Option(min=100, max=100_000, help="Of the bootstrap.")] = 1000,

@@ -162,6 +162,7 @@ def test_baselines_are_trained_in_the_protocol_that_is_asked_for(mmser: Run, cor
         (("{model}", "{corpus}", "--noise", "nowhere", "--robustness"), "nowhere"),
         (("{model}", "{corpus}", "--noise", "nowhere"), "with --robustness alone"),
         (("{model}", "{corpus}", "--against", "nowhere"), "go with --from-feedback"),
+        (("{model}", "{corpus}", "--seed", "4294967296"), "4294967295"),
         (("nowhere/at/all", "{corpus}"), "there is no model folder"),
         (("{model}", "{corpus}", "--from-feedback", "f.jsonl"), "leave one of the two out"),
         (("--from-feedback", "nowhere.jsonl"), "nowhere.jsonl is missing"),

@@ -346,3 +346,14 @@ def test_on_ravdess_functionals_beat_chance_by_far_on_speakers_never_heard(data_
     told = fit("logistic-regression", parts["train"], parts["validation"], FeatureCache(), labels=EMOTIONS)
     judged = told.judge(parts["test"])
     assert uar(truth_of(judged), judged.guess()) > 25  # chance is 14.3
+
+
+def test_bayes_on_clips_that_are_all_alike_says_a_distribution(tmp_path):
+    path = tmp_path / "silent.wav"
+    soundfile.write(path, np.zeros(RATE, np.float32), RATE)
+    rows = [
+        Example(corpus="made", id=str(i), split=None, emotions=(CLASSES[i % 2],), audio=path, start=0.1 * i)
+        for i in range(4)
+    ]
+    told = fit("naive-bayes", rows, [], FeatureCache()).judge(rows).emotion
+    assert np.isfinite(told).all() and told.sum(1) == pytest.approx(1)

@@ -17,6 +17,7 @@ from mmser.evaluation.baseline_models.fitted import Fitted, Floats, Rows, Scores
 
 FURTHEST = 5.0  # standard deviations; a value further out is taken as that far
 LEAST_SHARE = 1e-3  # what a leaf of a tree gives to a class that it never saw
+LEAST_VARIANCE = 1e-9  # of a column, of naive Bayes
 LEAF = 5  # training rows in a leaf, at least
 
 SVM_STRENGTHS = (1.0, 3.0, 10.0, 30.0)
@@ -56,10 +57,16 @@ def fit_naive_bayes(rows: Rows[Floats], held: Rows[Floats] | None) -> Fitted[Flo
 
     def fit(smoothing: float) -> Scores[Floats]:
         model = GaussianNB(priors=np.full(count, 1 / count), var_smoothing=smoothing)
-        return _fit(model, rows, lambda model, values: columns(model.predict_joint_log_proba(values)))
+        return _fit(model, rows, _joint_log_likelihood)
 
     smoothing, scores = choose(SMOOTHINGS, fit, held, 1e-2)
     return Fitted(scores=scores, chosen={"var_smoothing": smoothing})
+
+
+def _joint_log_likelihood(model: Any, values: Floats) -> Floats:
+    # Smoothing is a share of the largest variance: where no column varies, as of silent clips, all are 0.
+    model.var_ = np.maximum(model.var_, LEAST_VARIANCE)
+    return columns(model.predict_joint_log_proba(values))
 
 
 def fit_decision_tree(rows: Rows[Floats], held: Rows[Floats] | None, seed: int) -> Fitted[Floats]:

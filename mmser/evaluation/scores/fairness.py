@@ -13,7 +13,7 @@ has none (see `dealing`).
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -34,6 +34,7 @@ BANDS: Final = ((30, "under 30"), (45, "30–44"), (60, "45–59"), (math.inf, "
 LEAST_ROWS, LEAST_VOICES = 30, 2  # of a value that is compared
 NOT_GIVEN: Final = "not given"
 ALL: Final = "all"
+LARGEST: Final = 100.0  # points that two groups can lie apart
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -153,6 +154,8 @@ def _gap(
         return Gap(**told, **nothing, groups={}, smallest_n=0, smallest_voices=0, note=note)  # type: ignore[arg-type]
     comparison = compare(**vars(rows), classes=len(labels), metric=METRICS[metric])
     groups, chance = comparison.with_intervals(draws, seed), comparison.chance(draws, seed)
+    if chance.threshold > LARGEST:  # no gap could be larger: so few voices tell nothing
+        chance = replace(chance, threshold=LARGEST)
     return Gap(
         **told,  # type: ignore[arg-type]
         **vars(chance),

@@ -34,7 +34,7 @@ from mmser.evaluation.recognised import RecognisedWords
 from mmser.evaluation.result import Evaluation, TimelineScores
 from mmser.evaluation.sounds import Sounds, Unpacked
 from mmser.evaluation.spliced import spliced_scores
-from mmser.evaluation.telling import joined, unnamed, without_scripts
+from mmser.evaluation.telling import joined, passed_over, unnamed, without_scripts
 from mmser.labels import EMOTIONS
 from mmser.loading import load_model, locate
 from mmser.pipeline import set_threads
@@ -106,6 +106,8 @@ class Session:
         marks = [require_clean(fold, request.allow_overlap) for fold in self.division.folds]
         self.mark = "; ".join(dict.fromkeys(mark for mark in marks if mark)) or None
         self.warnings = [*told, *script, *self.division.warnings, *unnamed(self.scored)]
+        tested = [example for fold in self.division.folds for example in fold.test]
+        self.warnings += passed_over(tested)
 
     def __exit__(self, *ended: object) -> None:
         self._stack.close()

@@ -122,3 +122,13 @@ def unnamed(examples: Sequence[Example]) -> list[str]:
         f"{count} rows with sound name no speaker: each counts as independent, so that intervals are too "
         "narrow where voices return, and no leak by speaker can be seen; fill the column speaker"
     ]
+
+
+def passed_over(examples: Sequence[Example]) -> list[str]:
+    """Say of how many rows nothing, or not all that they are labelled with, is scored."""
+    bare = sum(not is_labelled(e) and e.dialogue_id is None for e in examples)
+    lone = sum(e.change is not None and e.dialogue_id is None for e in examples)
+    told = [f"{bare} rows carry no label and are in no dialogue: they are passed over"] if bare else []
+    if lone:
+        told.append(f"{lone} rows carry a change and are in no dialogue: it is not scored")
+    return told

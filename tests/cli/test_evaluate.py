@@ -265,3 +265,15 @@ def test_a_corpus_may_not_be_called_as_all_of_them_are(mmser: Run, model: str, t
     manifest.write_text("\n".join(named) + "\n", "utf-8")
     ran = mmser("evaluate", model, manifest, "--quiet")
     assert ran.code == 1 and "is called 'all'" in ran.error
+
+
+def test_rows_that_are_not_scored_are_counted(mmser: Run, model: str, tmp_path: Path):
+    manifest = write_corpus(tmp_path)
+    lines = manifest.read_text("utf-8").splitlines()
+    named = [f"{lines[0]},change", *(f"{line},none" for line in lines[1:])]
+    named[-1] = named[-1].replace(",sadness,", ",,").removesuffix("none")
+    manifest.write_text("\n".join(named) + "\n", "utf-8")
+    said = json.loads(mmser("evaluate", model, manifest, "--baselines", "none", "--json", "--quiet").out)
+    assert said["parts"][0]["n"] == 11
+    assert any("1 rows carry no label" in warning for warning in said["warnings"])
+    assert any("11 rows carry a change" in warning for warning in said["warnings"])

@@ -598,3 +598,9 @@ def test_an_axis_keeps_to_its_bounds(values: list[float]):
     scale = scale_of(values, (0.0, 100.0))
     assert scale.low >= 0.0 and scale.high <= 100.0
     assert all(0.0 <= scale.at(value) <= 100.0 for value in values)
+
+
+def test_names_move_no_cursor_on_a_terminal():
+    text = render_text(full(name="evil\x1b[2J\u202ename", mark="bell\x07"))
+    assert "\x1b" not in text and "\x07" not in text and "\u202e" not in text
+    assert "evil\ufffd[2J\ufffdname" in text

@@ -1,5 +1,6 @@
 """The result of an evaluation in a few lines, for a terminal."""
 
+import unicodedata
 from collections.abc import Sequence
 
 from mmser.evaluation.result import Contender, Evaluation, Part, Score
@@ -30,7 +31,12 @@ def render_text(evaluation: Evaluation) -> str:
         name, why = next(iter(evaluation.left_out.items()))
         lines += ["", f"{len(evaluation.left_out)} rows got no answer; the first, {name}: {why}"]
     lines += [f"Note: {warning}" for warning in evaluation.warnings]
-    return "\n".join(lines)
+    return "\n".join(map(_visible, lines))
+
+
+def _visible(line: str) -> str:
+    """Return a line in which names can neither move the cursor nor turn the direction."""
+    return "".join(c if unicodedata.category(c)[0] != "C" else "\ufffd" for c in line)
 
 
 def shown(score: Score | None, decimals: int = 1) -> str:

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from mmser import cli
+from mmser.training.log import CONSOLE
 from tests.training.training_fixtures import environment, made_data
+
+
+@pytest.fixture(autouse=True)
+def audible(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quiet training before, in this process, silences nothing here."""
+    monkeypatch.setattr(CONSOLE, "quiet", False)
 
 
 class Warm:

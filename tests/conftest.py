@@ -14,6 +14,8 @@ from mmser.types import CallReport
 from tests.call_fixtures import write_call
 from tests.model_fixtures import save_tiny
 
+CHROMIUM = Path("/usr/bin/chromium")
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
@@ -44,3 +46,15 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="session")
 def report(pipeline: EmotionPipeline, call: tuple[Path, Path]) -> CallReport:
     return pipeline(call[0], transcript=call[1], roles=("agent", "customer"))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Debian's chromium, headless; skips the test where there is none."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"no chromium at {CHROMIUM}")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"], headless=True)
+        yield found
+        found.close()

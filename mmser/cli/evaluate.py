@@ -114,7 +114,8 @@ def evaluate(
         if corpora is not None:
             raise UsageError("--from-feedback scores corrections, not a corpus; leave one of the two out")
         with Progress(quiet=quiet) as progress:
-            progress.say(f"mmser {__version__}: scoring {len(from_feedback)} files of corrections")
+            many = f"{len(from_feedback)} file{'s' if len(from_feedback) > 1 else ''} of corrections"
+            progress.say(f"mmser {__version__}: scoring {many}")
             from mmser.cli.feedback import score_corrections
 
             score_corrections(

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mmser.cli.console import Progress
 from mmser.cli.corpora import data_folder, read_corpora
@@ -28,7 +27,8 @@ from mmser.evaluation.division.protocols import PROTOCOLS, make_folds
 from mmser.evaluation.evaluating import Damage, Evaluator, Spliced, Steps, Wanted
 from mmser.evaluation.judged import Judged
 from mmser.evaluation.judging import Alter, is_labelled
-from mmser.evaluation.page.html import render_html, render_markdown
+from mmser.evaluation.page.html import render_html
+from mmser.evaluation.page.markdown import render_markdown
 from mmser.evaluation.page.terminal import render_text
 from mmser.evaluation.recognised import RecognisedWords
 from mmser.evaluation.result import Evaluation, TimelineScores
@@ -40,9 +40,6 @@ from mmser.loading import load_model, locate
 from mmser.pipeline import set_threads
 from mmser.report.writing import check_outputs, write_outputs
 from mmser.transcription import open_recogniser
-
-if TYPE_CHECKING:
-    pass
 
 FILES = {"html": "evaluation.html", "md": "evaluation.md", "json": "evaluation.json", "csv": "answers.csv"}
 DEFAULT = "default"

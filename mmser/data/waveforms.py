@@ -1,5 +1,7 @@
 """The sound of corpus clips in memory, cut to what one utterance can hold."""
 
+from collections import OrderedDict
+from os import PathLike, fspath
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from mmser.errors import AudioError
 Waveform = NDArray[np.float32]
 
 MAX_SECONDS = 20.0
+KEPT_FILES = 16  # open at once
 
 
 def read_clip(path: Path) -> Waveform:
@@ -53,6 +56,37 @@ def _read_span(example: Example) -> Waveform:
     if not len(waveform):
         raise AudioError(f"the part of {example.audio} from {example.start or 0:g} s on lasts no time")
     return waveform
+
+
+class OpenRecordings:
+    """The recordings that were read last, open: turns of one call, read in a row, share one opening.
+
+    A file that is opened is hashed, and an MP3 or Ogg decoded, as a whole. Close it to close the files; what
+    is asked for later opens its own again. Not safe for use from several threads at once.
+    """
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[str, AudioSource] = OrderedDict()
+
+    def get(self, path: str | PathLike[str]) -> AudioSource:
+        """Return an open file; the one that was not read for longest is closed for it.
+
+        Raises:
+            AudioError: if it cannot be opened.
+            MissingExtraError: if its format needs the `codecs` extra.
+        """
+        name = fspath(path)
+        if name not in self._open:
+            while len(self._open) >= KEPT_FILES:
+                self._open.popitem(last=False)[1].close()
+            self._open[name] = open_recording(name)
+        self._open.move_to_end(name)
+        return self._open[name]
+
+    def close(self) -> None:
+        """Close all."""
+        while self._open:
+            self._open.popitem()[1].close()
 
 
 def read_span(

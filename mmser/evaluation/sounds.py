@@ -1,7 +1,6 @@
 """The sound of labelled examples, whole, as the model hears it in use."""
 
 import tempfile
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,25 +10,20 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mmser.audio import SAMPLING_RATE, AudioSource, open_recording
+from mmser.audio import SAMPLING_RATE
 from mmser.data import Example, example_of
-from mmser.data.waveforms import read_span
+from mmser.data.waveforms import OpenRecordings, read_span
 from mmser.errors import DataError, MmserError
 from mmser.evaluation.judged import name_of
 
 Waveform = NDArray[np.float32]
-KEPT_FILES = 16  # open at once
 
 
 class Sounds:
-    """Mono waveforms at 16 kHz of examples; a context manager.
-
-    A file that is opened is hashed, and an MP3 or Ogg decoded, as a whole: turns of one call, which are read
-    one after the other, share one opening. Not safe for use from several threads at once.
-    """
+    """Mono waveforms at 16 kHz of examples; a context manager, for one thread."""
 
     def __init__(self) -> None:
-        self._open: OrderedDict[Path, AudioSource] = OrderedDict()
+        self._open = OpenRecordings()
 
     def __enter__(self) -> Self:
         return self
@@ -37,8 +31,7 @@ class Sounds:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        while self._open:
-            self._open.popitem()[1].close()
+        self._open.close()
 
     def read(self, example: Example, most: float | None = None) -> Waveform | None:
         """Return an example's sound, (samples,), its channels mixed unless it names one; None without any.
@@ -53,7 +46,7 @@ class Sounds:
         if example.audio is None:
             return None
         try:
-            recording = self._opened(example.audio)
+            recording = self._open.get(example.audio)
             waveform = read_span(recording, example.start, example.end, example.channel, most)
         except MmserError as error:
             raise DataError(f"the clip {name_of(example)} cannot be used: {error}") from error
@@ -63,15 +56,6 @@ class Sounds:
                 f"{recording.duration:g} s; correct its times, or take it out"
             )
         return waveform
-
-    def _opened(self, path: Path) -> AudioSource:
-        """Return an open file; the one that was not read for longest is closed for it."""
-        if path not in self._open:
-            while len(self._open) >= KEPT_FILES:
-                self._open.popitem(last=False)[1].close()
-            self._open[path] = open_recording(path)
-        self._open.move_to_end(path)
-        return self._open[path]
 
 
 def seconds_of(waveform: Waveform | None) -> float:

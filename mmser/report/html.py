@@ -1,21 +1,19 @@
 """A call report as one HTML file: no network, no external font, nothing of the transcript that could run."""
 
 import base64
-import hashlib
 import re
 from collections.abc import Sequence
-from importlib import resources
-from typing import Any
 from urllib.parse import quote, urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mmser.report.html_data import data_island, visible
+from mmser.report.html_data import data_island
 from mmser.report.html_style import emotion_css, patterns
 from mmser.report.html_view import page_view
+from mmser.report.pages import page_asset, page_environment, source_hash
 from mmser.types import CallReport
 
+PACKAGE = "mmser.report"
 STYLE_SHEETS = ("report.css", "timeline.css", "turns.css", "print.css")
 SCRIPTS = ("core.js", "timeline.js", "player.js", "feedback.js", "detail.js", "turns.js", "main.js")
 
@@ -50,9 +48,11 @@ def render_html(
     source, media_policy = _audio_source(audio, audio_type, audio_href)
     embedded = audio is not None
     labels = all_labels(report)
-    css = "\n".join([emotion_css(labels), *(_asset(name) for name in STYLE_SHEETS)])
-    script = "(() => {\n'use strict';\n" + "\n".join(_asset(name) for name in SCRIPTS) + "\n})();\n"
-    template = _environment().get_template("report.html.j2")
+    css = "\n".join([emotion_css(labels), *(page_asset(PACKAGE, name) for name in STYLE_SHEETS)])
+    script = (
+        "(() => {\n'use strict';\n" + "\n".join(page_asset(PACKAGE, name) for name in SCRIPTS) + "\n})();\n"
+    )
+    template = page_environment(PACKAGE).get_template("report.html.j2")
     return template.render(
         view=page_view(report, labels, include_text=include_text, has_audio=source is not None),
         labels=labels,
@@ -94,31 +94,7 @@ def _audio_source(audio: bytes | None, audio_type: str, href: str | None) -> tup
 
 
 def _content_security_policy(css: str, script: str, media: str) -> str:
-    def digest(text: str) -> str:
-        return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
-
     return (
-        f"default-src 'none'; script-src '{digest(script)}'; style-src '{digest(css)}'; "
+        f"default-src 'none'; script-src '{source_hash(script)}'; style-src '{source_hash(css)}'; "
         f"media-src {media}; base-uri 'none'; form-action 'none'"
-    )
-
-
-def _asset(name: str) -> str:
-    text = resources.files("mmser.report").joinpath("templates", name).read_text(encoding="utf-8")
-    # Browsers hash what they parsed: carriage returns are gone by then.
-    return text.replace("\r\n", "\n")
-
-
-def _environment() -> Environment:
-    def finalize(value: Any) -> Any:
-        return value if isinstance(value, Markup) or not isinstance(value, str) else visible(value)
-
-    return Environment(
-        loader=PackageLoader("mmser.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
     )

@@ -7,18 +7,16 @@ from datasets import Dataset
 
 from mmser.audio import SAMPLING_RATE, AudioSource, open_recording
 from mmser.audio.files import Waveform
-from mmser.data.waveforms import read_span
+from mmser.data.waveforms import OpenRecordings, read_span
 from mmser.errors import MmserError
 
 KEPT_SECONDS = 3 * 3600.0  # of audio in memory: 700 MB
-KEPT_FILES = 16  # open at once
 
 
 class ClipReader:
     """Mono waveforms at 16 kHz of the rows of a dataset with `mmser.data.FEATURES`.
 
-    A file that is opened is hashed, and an MP3 or Ogg decoded, as a whole: turns of one call, which are read
-    one after the other, share one opening. Close it to close the files.
+    Close it to close the files.
 
     Args:
         dataset: map-style.
@@ -30,12 +28,11 @@ class ClipReader:
         self.max_seconds = max_seconds
         self._kept: OrderedDict[int, Waveform | None] = OrderedDict()
         self._seconds = 0.0
-        self._open: OrderedDict[str, AudioSource] = OrderedDict()
+        self._open = OpenRecordings()
 
     def close(self) -> None:
         """Close the files that are still open; what is read later opens its own again."""
-        while self._open:
-            self._open.popitem()[1].close()
+        self._open.close()
 
     def read(self, index: int) -> Waveform | None:
         """Return the waveform of a row, None where it has no audio.
@@ -63,7 +60,7 @@ class ClipReader:
                 with open_recording(audio["bytes"]) as recording:
                     waveform = self._span(recording, row)
             else:
-                waveform = self._span(self._opened(audio["path"]), row)
+                waveform = self._span(self._open.get(audio["path"]), row)
         except MmserError as error:
             raise MmserError(
                 f"the clip {row['corpus']}/{row['id']} cannot be used: {error}; take it out, or give "
@@ -77,12 +74,3 @@ class ClipReader:
 
     def _span(self, recording: AudioSource, row: dict[str, Any]) -> Waveform:
         return read_span(recording, row["start"], row["end"] or None, row["channel"], self.max_seconds)
-
-    def _opened(self, path: str) -> AudioSource:
-        """Return an open file; the one that was not read for longest is closed for it."""
-        if path not in self._open:
-            while len(self._open) >= KEPT_FILES:
-                self._open.popitem(last=False)[1].close()
-            self._open[path] = open_recording(path)
-        self._open.move_to_end(path)
-        return self._open[path]

@@ -17,7 +17,6 @@ from mmser.evaluation.damage.degradations import (
     Surroundings,
     Voice,
     altered,
-    degrade,
     read_surroundings,
     row_rng,
     surround,
@@ -51,6 +50,17 @@ RECORDED = Surroundings(
     voices=tuple(Voice(waveform=voice(seed), speaker=f"made/{seed}") for seed in range(4)),
     vocabulary=make_vocabulary([TEXT, "He sat on the mat; we ate at eight. Was that your hat?"]),
 )
+
+
+def degrade(
+    degradation: Degradation,
+    wave: Waveform | None,
+    text: str | None,
+    rng: np.random.Generator,
+    around: Surroundings,
+) -> tuple[Waveform | None, str | None]:
+    damaged = degradation.change(Given(waveform=wave, text=text), rng, around)
+    return damaged.waveform, damaged.text
 
 
 def hear(name: str, wave: Waveform | None, text: str | None = None, **changes: Any) -> Waveform:

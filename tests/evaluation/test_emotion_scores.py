@@ -12,7 +12,6 @@ from mmser.evaluation.result import EmotionScores
 from mmser.evaluation.scores.emotion_scores import (
     METRICS,
     class_score,
-    emotion_metric,
     emotion_scores,
     single_label,
     tables_of,
@@ -161,7 +160,6 @@ def test_no_row_with_one_label_has_no_scores():
     foreign = Example(corpus="made", split="test", emotions=("calm",), id="1")
     none = emotion_only([several, foreign], EMOTIONS, np.full((2, 7), 1 / 7))
     assert emotion_scores(none) is None
-    assert emotion_metric(none, "UAR") is None
     assert emotion_scores(emotion_only([], EMOTIONS, np.zeros((0, 7)))) is None
 
 
@@ -195,14 +193,6 @@ def test_rows_with_several_labels_do_not_count():
 def test_tables_need_a_resampler_of_their_rows():
     with pytest.raises(ValueError, match="is of 2 rows, not of these 3"):
         tables_of(answered([0, 0, 1], [0, 1, 1]), resample(["a", "b"]))
-
-
-def test_one_metric_alone_is_the_same():
-    rows = random_rows(200)
-    scores = emotion_scores(rows, draws=100)
-    assert scores is not None
-    assert emotion_metric(rows, "UAR", draws=100) == scores.uar
-    assert emotion_metric(rows, "weighted-F1", draws=100) == scores.weighted_f1
 
 
 def test_labels_of_another_model_are_scored_in_its_own_order():

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from mmser.evaluation.page.html import letters, render_html, render_markdown
-from mmser.evaluation.page.markdown import inline
+from mmser.evaluation.page.html import letters, render_html
+from mmser.evaluation.page.markdown import inline, render_markdown
 from mmser.evaluation.page.sections.context import context_of, matrix_rows
 from mmser.evaluation.page.sections.numbers import beyond_zero, number, probability, said, some
 from mmser.evaluation.page.sections.plots import scale_of

@@ -1,14 +1,11 @@
 """The page of an evaluation in a real browser: Debian's chromium, headless, driven by playwright."""
 
-from pathlib import Path
-
 import pytest
 
 from mmser.evaluation.page.html import render_html
 from mmser.labels import EMOTIONS
 from tests.evaluation.made_results import full, minimal
 
-CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = pytest.mark.browser
 LONG = "a name that somebody gave and that goes on and on without ever coming to an end " * 3
 PAGES = {
@@ -65,17 +62,6 @@ CONTRASTS = """() => [...document.querySelectorAll('.matrix td')].map(cell => {
   return (high + .05) / (low + .05);
 })"""
 OPEN_ALL = "() => document.querySelectorAll('details').forEach(fold => { fold.open = true; })"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM.exists():
-        pytest.skip(f"no chromium at {CHROMIUM}")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"], headless=True)
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")

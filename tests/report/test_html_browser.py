@@ -3,7 +3,6 @@
 import json
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from made_calls import dialogue, envelope, moving_call, tone
@@ -11,22 +10,10 @@ from made_calls import dialogue, envelope, moving_call, tone
 from mmser.evaluation.feedback.corrections import read_feedback
 from mmser.report.html import render_html
 
-CHROMIUM = Path("/usr/bin/chromium")
 SHORT = dialogue(16)
 DURATION = SHORT.recording.duration
 CUSTOMER = SHORT.turns[5]  # scored
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM.exists():
-        pytest.skip(f"no chromium at {CHROMIUM}")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"], headless=True)
-        yield found
-        found.close()
 
 
 def wait_until(page, condition, argument=None):

@@ -7,9 +7,8 @@ import pytest
 import soundfile
 
 from mmser.audio import AudioSource, open_recording
-from mmser.data import Example, to_dataset
+from mmser.data import Example, to_dataset, waveforms
 from mmser.errors import MmserError
-from mmser.training import clip_reader
 from mmser.training.clip_reader import ClipReader
 from tests.training.training_fixtures import RATE
 
@@ -37,7 +36,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[AudioSource]:
         found.append(open_recording(source))
         return found[-1]
 
-    monkeypatch.setattr(clip_reader, "open_recording", noted)
+    monkeypatch.setattr(waveforms, "open_recording", noted)
     return found
 
 
@@ -55,7 +54,7 @@ def test_turns_of_a_call_share_one_opening(tmp_path: Path, opened: list[AudioSou
 def test_few_files_are_open_at_once_and_closing_closes_them(
     tmp_path: Path, opened: list[AudioSource], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(clip_reader, "KEPT_FILES", 2)
+    monkeypatch.setattr(waveforms, "KEPT_FILES", 2)
     calls = [recording(tmp_path / f"{i}.wav", i) for i in range(3)]
     own = reader(*(turn(call, start=0.5 * half, end=0.5 * half + 0.5) for half in (0, 1) for call in calls))
     for row in (0, 1, 3, 2, 4):

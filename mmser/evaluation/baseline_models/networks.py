@@ -24,7 +24,6 @@ from mmser.model.cnn_mmser import MaskedBatchNorm, blank, image_mask, strided_le
 from mmser.progress import ProgressCallback
 
 Frames = NDArray[np.float32]  # one clip, (frames, columns)
-Blanking = Callable[[Tensor], Tensor]
 
 BATCH, LEAST_BATCH = 32, 8  # clips; the fewer there are to learn from, the smaller
 MAX_STEPS, LEAST_EPOCHS, MAX_EPOCHS = 1600, 5, 30

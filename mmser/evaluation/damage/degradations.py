@@ -68,26 +68,6 @@ class Degradation:
         return {"sound": sound, "words": words, "missing": sound and words}[self.kind]
 
 
-def degrade(
-    degradation: Degradation,
-    waveform: Waveform | None,
-    text: str | None,
-    rng: np.random.Generator,
-    surroundings: Surroundings,
-) -> tuple[Waveform | None, str | None]:
-    """Return what a model is to hear and read instead; what is given stays as it is.
-
-    Args:
-        degradation: one of `DEGRADATIONS`.
-        waveform: mono, 16 kHz, (samples,); None = no sound.
-        text: None = no words.
-        rng: of the row, see `row_rng`.
-        surroundings: without the voice of the row's own speaker.
-    """
-    damaged = degradation.change(Given(waveform=waveform, text=text), rng, surroundings)
-    return damaged.waveform, damaged.text
-
-
 def altered(degradation: Degradation, surroundings: Surroundings, *, seed: int = 0) -> Alter:
     """Return what damages the rows of an evaluation, each with other speakers' voices.
 

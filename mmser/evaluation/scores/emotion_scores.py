@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mmser.evaluation.judged import Bools, Floats, Judged, truth_of, where
-from mmser.evaluation.result import ClassScore, EmotionScores, Score
+from mmser.evaluation.result import ClassScore, EmotionScores
 from mmser.evaluation.scores.calibration_scores import calibration_scores, coverage_scores
 from mmser.evaluation.scores.resampling import DRAWS, CountMetric, Resampler, count_score, ratio, resampler_of
 
@@ -76,15 +76,6 @@ def tables_of(judged: Judged, resampler: Resampler) -> Floats:
     if len(resampler) != len(judged):
         raise ValueError(f"the resampler is of {len(resampler)} rows, not of these {len(judged)}")
     return resampler.tables(truth, judged.guess(), len(judged.labels))
-
-
-def emotion_metric(judged: Judged, metric: str, *, draws: int = DRAWS, seed: int = 0) -> Score | None:
-    """Return one of `METRICS` with its interval; None without a row that has exactly one label."""
-    rows = single_label(judged)
-    if not len(rows):
-        return None
-    resampler = resampler_of(rows, draws=draws, seed=seed)
-    return count_score(tables_of(rows, resampler), METRICS[metric], resampler)
 
 
 def emotion_scores(judged: Judged, *, draws: int = DRAWS, seed: int = 0) -> EmotionScores | None:

@@ -9,6 +9,7 @@ from mmser import __version__
 from mmser.cli.console import Progress, print_result
 from mmser.cli.evaluate import PROTOCOL
 from mmser.cli.options import MAX_SEED, Debug, Quiet, Threads
+from mmser.cli.request import Request
 from mmser.errors import DataError
 
 EPILOG = """Examples:
@@ -37,11 +38,13 @@ def baseline(
         Path | None,
         typer.Option(help="The folder of corpora; MMSER_DATA if left out.", show_default=False),
     ] = None,
-    protocol: Annotated[str, typer.Option(help=PROTOCOL)] = "split",
-    split: Annotated[str, typer.Option(help="That is scored: test or validation.")] = "test",
-    folds: Annotated[int, typer.Option(min=3, max=1000, help="Of speaker-folds and text-independent.")] = 5,
+    protocol: Annotated[str, typer.Option(help=PROTOCOL)] = Request.protocol,
+    split: Annotated[str, typer.Option(help="That is scored: test or validation.")] = Request.split,
+    folds: Annotated[
+        int, typer.Option(min=3, max=1000, help="Of speaker-folds and text-independent.")
+    ] = Request.folds,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of folds, trainings and intervals.")] = 0,
-    draws: Annotated[int, typer.Option(min=100, max=100_000, help="Of the bootstrap.")] = 1000,
+    draws: Annotated[int, typer.Option(min=100, max=100_000, help="Of the bootstrap.")] = Request.draws,
     allow_overlap: Annotated[
         bool, typer.Option("--allow-overlap", help="Score a split that leaks; every number carries the mark.")
     ] = False,
@@ -57,9 +60,8 @@ def baseline(
     with Progress(quiet=quiet) as progress:
         progress.say(f"mmser {__version__}: baselines {names} on {corpora}")
         # Imported here: the line above is printed before torch begins to load.
-        from mmser.cli.evaluation import Session, baseline_names, run_baseline, targets
-        from mmser.cli.request import Request
-        from mmser.evaluation.page.terminal import render_text
+        from mmser.cli.evaluation import deliver, open_session, run_baseline, targets
+        from mmser.evaluation.session import baseline_names
 
         request = Request(
             model=names,
@@ -78,7 +80,7 @@ def baseline(
             quiet=quiet,
         )
         texts, failed = [], 0
-        with Session(request, progress) as session:
+        with open_session(request, progress) as session:
             chosen = baseline_names(names, session.scored)
             files = {
                 n: targets(None if output is None else output / n, corpora, overwrite=overwrite)
@@ -87,7 +89,9 @@ def baseline(
             for name in chosen:
                 progress.say(f"training {name}")
                 try:
-                    texts.append(render_text(run_baseline(name, session, files[name], overwrite=overwrite)))
+                    result, judged = run_baseline(name, request, session)
+                    text = deliver(result, judged, files[name], as_json=False, overwrite=overwrite)
+                    texts.append(text)
                 except DataError as error:
                     if len(chosen) == 1:
                         raise

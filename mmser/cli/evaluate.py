@@ -8,6 +8,7 @@ import typer
 from mmser import __version__
 from mmser.cli.console import Progress, print_result
 from mmser.cli.options import MAX_SEED, Debug, Quiet, Threads
+from mmser.cli.request import Request
 from mmser.errors import UsageError
 
 EPILOG = """Examples:
@@ -42,9 +43,13 @@ def evaluate(
         Path | None,
         typer.Option(help="The folder of corpora; MMSER_DATA if left out.", show_default=False),
     ] = None,
-    protocol: Annotated[str, typer.Option(help=PROTOCOL)] = "split",
-    split: Annotated[str, typer.Option(help="That is scored: test, validation, or all rows.")] = "test",
-    folds: Annotated[int, typer.Option(min=3, max=1000, help="Of speaker-folds and text-independent.")] = 5,
+    protocol: Annotated[str, typer.Option(help=PROTOCOL)] = Request.protocol,
+    split: Annotated[
+        str, typer.Option(help="That is scored: test, validation, or all rows.")
+    ] = Request.split,
+    folds: Annotated[
+        int, typer.Option(min=3, max=1000, help="Of speaker-folds and text-independent.")
+    ] = Request.folds,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -53,22 +58,22 @@ def evaluate(
             help="Of folds, baselines, damage and intervals (0), and of trainings (their own).",
         ),
     ] = None,
-    draws: Annotated[int, typer.Option(min=100, max=100_000, help="Of the bootstrap.")] = 1000,
+    draws: Annotated[int, typer.Option(min=100, max=100_000, help="Of the bootstrap.")] = Request.draws,
     baselines: Annotated[
         str, typer.Option(help="Trained beside it: auto, all, none, or names as of `mmser baseline`.")
-    ] = "auto",
+    ] = Request.baselines,
     views: Annotated[
         bool, typer.Option("--views/--no-views", help="Also by sound alone, words alone, without context.")
-    ] = True,
+    ] = Request.views,
     asr: Annotated[
         str | None, typer.Option(help="Also with recognised words in place of given ones, as in analyze.")
     ] = None,
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Also with damaged sound and words, in 26 ways.")
-    ] = False,
+    ] = Request.robustness,
     robustness_rows: Annotated[
         int, typer.Option(min=1, help="Of each corpus and fold are damaged, drawn by seed.")
-    ] = 200,
+    ] = Request.robustness_rows,
     noise: Annotated[
         Path | None, typer.Option(help="Folder of noise recordings; made noise if left out.")
     ] = None,
@@ -77,17 +82,19 @@ def evaluate(
     ] = None,
     spliced_calls: Annotated[
         int, typer.Option(min=0, help="Made of each speaker's clips, for change points in seconds; 0 = none.")
-    ] = 3,
+    ] = Request.spliced_calls,
     fairness: Annotated[
         bool, typer.Option("--fairness/--no-fairness", help="Gaps between genders, ages, languages, corpora.")
-    ] = True,
+    ] = Request.fairness,
     allow_overlap: Annotated[
         bool, typer.Option("--allow-overlap", help="Score a split that leaks; every number carries the mark.")
-    ] = False,
+    ] = Request.allow_overlap,
     work: Annotated[
         Path | None, typer.Option(help="Of trainings: checkpoints and models; OUTPUT/work if left out.")
     ] = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Forget earlier trainings in --work.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Forget earlier trainings in --work.")
+    ] = Request.restart,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder for evaluation.html, .md, .json and answers.csv."),
@@ -139,7 +146,6 @@ def evaluate(
         progress.say(f"mmser {__version__}: evaluating {model}")
         # Imported here: the line above is printed before torch begins to load.
         from mmser.cli.evaluation import run, targets
-        from mmser.cli.request import Request
 
         request = Request(
             model=model,

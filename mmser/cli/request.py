@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from mmser.cli.corpora import CONFIGS
+from mmser.evaluation.defaults import DRAWS, FOLDS, ROBUSTNESS_ROWS, SPLICED_CALLS
 
 # Options that do not decide the result, and those that `baseline` has as well.
 HIDDEN = ("data", "work", "restart", "quiet", "threads", "command", "training_seed")
@@ -21,17 +22,17 @@ class Request:
     data: Path | None
     protocol: str = "split"
     split: str = "test"
-    folds: int = 5
+    folds: int = FOLDS
     seed: int = 0
-    draws: int = 1000
+    draws: int = DRAWS
     baselines: str = "auto"
     views: bool = True
     asr: str | None = None
     robustness: bool = False
-    robustness_rows: int = 200
+    robustness_rows: int = ROBUSTNESS_ROWS
     noise: Path | None = None
     rooms: Path | None = None
-    spliced_calls: int = 3
+    spliced_calls: int = SPLICED_CALLS
     fairness: bool = True
     allow_overlap: bool = False
     work: Path | None = None

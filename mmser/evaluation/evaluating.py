@@ -14,6 +14,7 @@ from mmser.evaluation.candidates import Candidate, Judge
 from mmser.evaluation.comparing.contenders import ALL, audio_only, contend, corpora_of, rows_of, text_only
 from mmser.evaluation.damage.degradations import Degradation
 from mmser.evaluation.damage.robustness import compare_degraded
+from mmser.evaluation.defaults import DRAWS, ROBUSTNESS_ROWS
 from mmser.evaluation.division.data_info import data_info
 from mmser.evaluation.division.folds import Division, Fold
 from mmser.evaluation.judged import Judged, join, name_of, where
@@ -33,7 +34,6 @@ from mmser.evaluation.scores.emotion_scores import emotion_scores
 from mmser.evaluation.scores.fairness import gaps
 from mmser.evaluation.scores.intensity_scores import intensity_scores
 from mmser.evaluation.scores.multi_label import multi_label_scores
-from mmser.evaluation.scores.resampling import DRAWS
 from mmser.evaluation.scores.timeline_scores import dialogue_timeline
 from mmser.evaluation.telling import (
     dialogue_sizes,
@@ -46,11 +46,8 @@ from mmser.evaluation.telling import (
 )
 from mmser.progress import ProgressCallback, ignore_progress
 
-ROBUSTNESS_ROWS = 200  # of each corpus
 # Scores of calls made of clips; or why none could be made, None where there are no such clips.
 Spliced = Callable[[Judge, Sequence[Example]], TimelineScores | str | None]
-
-
 # Of the rows of a fold, whose voices and words it may take: what makes a degradation of them.
 Damage = Callable[[Sequence[Example]], Callable[[Degradation], Alter]]
 

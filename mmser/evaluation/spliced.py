@@ -16,10 +16,10 @@ from mmser.audio import SAMPLING_RATE
 from mmser.changes import BOUNDARY_DISTANCE, Shift, find_shifts, shifts_at
 from mmser.data import Example
 from mmser.errors import DataError
+from mmser.evaluation.defaults import DRAWS
 from mmser.evaluation.judged import Floats
 from mmser.evaluation.result import TimelineScores
 from mmser.evaluation.scores.change_points import Stretch, stretches_between
-from mmser.evaluation.scores.resampling import DRAWS
 from mmser.evaluation.scores.timeline_scores import TimedCall, timeline_scores
 from mmser.evaluation.splices import SplicedCall, Waveform, splice_calls
 from mmser.model import MmserModel, MmserProcessor

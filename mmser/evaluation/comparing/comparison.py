@@ -8,6 +8,7 @@ import numpy as np
 
 from mmser import __version__
 from mmser.evaluation.comparing.contenders import ALL, corpora_of, rows_of
+from mmser.evaluation.defaults import DRAWS
 from mmser.evaluation.judged import Bools, Floats, Judged, truth_of, where
 from mmser.evaluation.page.terminal import shown
 from mmser.evaluation.result import Score
@@ -16,7 +17,6 @@ from mmser.evaluation.scores.change_scores import NO_CHANGE, average_precision, 
 from mmser.evaluation.scores.emotion_scores import METRICS, tables_of
 from mmser.evaluation.scores.intensity_scores import concordance, moments
 from mmser.evaluation.scores.resampling import (
-    DRAWS,
     CountMetric,
     Resampler,
     mean_of_sums,

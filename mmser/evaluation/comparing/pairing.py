@@ -11,11 +11,11 @@ from mmser.errors import DataError, UsageError
 from mmser.evaluation.comparing.answers import ANSWERS, read_answers
 from mmser.evaluation.comparing.comparison import NAMES, NLL, Comparison, Side, compare
 from mmser.evaluation.comparing.contenders import with_labels
+from mmser.evaluation.defaults import DRAWS
 from mmser.evaluation.documents import read_document
 from mmser.evaluation.judged import Judged, name_of, truth_of, where
 from mmser.evaluation.result import SCHEMA, Evaluation
 from mmser.evaluation.scores.emotion_scores import METRICS
-from mmser.evaluation.scores.resampling import DRAWS
 
 EVALUATION: Final = "evaluation.json"
 

@@ -4,10 +4,11 @@ import numpy as np
 
 from mmser.evaluation.comparing.contenders import leading_metric
 from mmser.evaluation.damage.degradations import Degradation
+from mmser.evaluation.defaults import DRAWS
 from mmser.evaluation.judged import Judged, name_of, truth_of, where
 from mmser.evaluation.result import Degraded, Score
 from mmser.evaluation.scores.emotion_scores import METRICS, tables_of
-from mmser.evaluation.scores.resampling import DRAWS, count_score, paired_count_difference, resampler_of
+from mmser.evaluation.scores.resampling import count_score, paired_count_difference, resampler_of
 
 
 def compare_degraded(

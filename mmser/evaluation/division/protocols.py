@@ -11,6 +11,7 @@ from mmser.data.audit import OFFICIAL_SPLITS
 from mmser.data.schema import SPLITS
 from mmser.data.tables import listing, nearest
 from mmser.errors import DataError, UsageError
+from mmser.evaluation.defaults import FOLDS
 from mmser.evaluation.division.folds import (
     Division,
     Plan,
@@ -62,7 +63,7 @@ def make_folds(
     examples: Sequence[Example],
     protocol: str,
     *,
-    folds: int = 5,
+    folds: int = FOLDS,
     sentence_groups: int = 2,
     seed: int = 0,
     split: str = "test",

@@ -16,9 +16,9 @@ from scipy.spatial.distance import jensenshannon
 from mmser.errors import DataError
 from mmser.evaluation.comparing.answers import ANSWERS, read_answers
 from mmser.evaluation.comparing.pairing import EVALUATION, read_evaluation
+from mmser.evaluation.defaults import DRAWS
 from mmser.evaluation.documents import read_document
 from mmser.evaluation.judged import Floats, Ints, Judged, groups_of, where
-from mmser.evaluation.scores.resampling import DRAWS
 from mmser.record import Record
 
 SCHEMA: Final = "mmser.profile/1"

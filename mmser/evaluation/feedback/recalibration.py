@@ -15,19 +15,14 @@ from scipy.special import log_softmax, softmax
 
 from mmser import __version__
 from mmser.errors import DataError
+from mmser.evaluation.defaults import DRAWS
 from mmser.evaluation.feedback.corrections import Correction, judged_of
 from mmser.evaluation.feedback.drift import PATTERNS_SAID
 from mmser.evaluation.judged import Bools, Floats, Ints, Judged, truth_of
 from mmser.evaluation.page.terminal import shown
 from mmser.evaluation.result import Score
 from mmser.evaluation.scores.calibration_scores import LEAST, bin_tables, calibration_scores, ece_of_tables
-from mmser.evaluation.scores.resampling import (
-    DRAWS,
-    Resampler,
-    mean_score,
-    paired_count_difference,
-    resample,
-)
+from mmser.evaluation.scores.resampling import Resampler, mean_score, paired_count_difference, resample
 from mmser.loading import MAX_TEMPERATURE, MIN_TEMPERATURE
 from mmser.record import Record
 from mmser.report.terminal import plain

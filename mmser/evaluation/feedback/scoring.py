@@ -9,6 +9,7 @@ import numpy as np
 
 from mmser import __version__
 from mmser.errors import DataError
+from mmser.evaluation.defaults import DRAWS
 from mmser.evaluation.feedback.corrections import Correction, judged_of
 from mmser.evaluation.feedback.drift import ALL, PATTERNS_SAID, Drift, DriftPart, ReferenceProfile, drift
 from mmser.evaluation.judged import Judged
@@ -16,7 +17,7 @@ from mmser.evaluation.page.terminal import shown
 from mmser.evaluation.result import EmotionScores, Score
 from mmser.evaluation.scores.emotion_scores import emotion_scores, uar
 from mmser.evaluation.scores.intensity_scores import quadratic_kappa
-from mmser.evaluation.scores.resampling import COEFFICIENT, DRAWS, count_score, resample
+from mmser.evaluation.scores.resampling import COEFFICIENT, count_score, resample
 from mmser.labels import INTENSITY_LEVELS
 from mmser.record import Record
 from mmser.report.terminal import plain

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from mmser.evaluation.defaults import DRAWS
 from mmser.evaluation.judged import Bools, Floats, Ints, Judged, where
 from mmser.evaluation.result import ChangeScores, Score
 from mmser.evaluation.scores.emotion_scores import class_score, macro_f1
 from mmser.evaluation.scores.resampling import (
     COEFFICIENT,
-    DRAWS,
     Resampler,
     Ties,
     count_score,

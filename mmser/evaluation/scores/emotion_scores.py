@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from mmser.evaluation.defaults import DRAWS
 from mmser.evaluation.judged import Bools, Floats, Judged, truth_of, where
 from mmser.evaluation.result import ClassScore, EmotionScores
 from mmser.evaluation.scores.calibration_scores import calibration_scores, coverage_scores
-from mmser.evaluation.scores.resampling import DRAWS, CountMetric, Resampler, count_score, ratio, resampler_of
+from mmser.evaluation.scores.resampling import CountMetric, Resampler, count_score, ratio, resampler_of
 
 # --- metrics of confusion tables, truth by guess, (resamples, classes, classes) → percent, (resamples,) --
 

@@ -22,11 +22,11 @@ from scipy.sparse.csgraph import connected_components
 
 from mmser.data import Example
 from mmser.errors import UsageError
+from mmser.evaluation.defaults import DRAWS
 from mmser.evaluation.judged import Bools, Ints, Judged, groups_of, truth_of
 from mmser.evaluation.result import Gap
 from mmser.evaluation.scores.dealing import Names, compare
 from mmser.evaluation.scores.emotion_scores import METRICS, single_label
-from mmser.evaluation.scores.resampling import DRAWS
 
 GENDER, AGE_BAND, LANGUAGE, CORPUS = ATTRIBUTES = ("gender", "age band", "language", "corpus")
 WITHIN_CORPORA: Final = (GENDER, AGE_BAND)  # the others differ from corpus to corpus themselves

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from mmser.evaluation.defaults import DRAWS
 from mmser.evaluation.judged import Floats, Ints, Judged, where
 from mmser.evaluation.result import IntensityScores
 from mmser.evaluation.scores.emotion_scores import uar
 from mmser.evaluation.scores.resampling import (
     COEFFICIENT,
-    DRAWS,
     Ties,
     count_score,
     mean_score,

@@ -3,11 +3,12 @@
 import numpy as np
 
 from mmser.errors import DataError
+from mmser.evaluation.defaults import DRAWS
 from mmser.evaluation.judged import Bools, Floats, Judged, targets_of, where
 from mmser.evaluation.result import MultiLabelScores
 from mmser.evaluation.scores.emotion_scores import class_score
 from mmser.evaluation.scores.metrics import multilabel_thresholds
-from mmser.evaluation.scores.resampling import DRAWS, count_score, ratio, resampler_of
+from mmser.evaluation.scores.resampling import count_score, ratio, resampler_of
 
 UNSEEN = 0.5  # threshold of a class that no validation row carries
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from mmser.evaluation.defaults import DRAWS
 from mmser.evaluation.judged import Bools, Floats, Ints, Judged, groups_of, name_of
 from mmser.evaluation.result import Score
 
@@ -20,7 +21,6 @@ CountMetric = Callable[[Floats], Floats]
 RowMetric = Callable[[Floats], Floats]
 Span = tuple[float, float]
 
-DRAWS = 1000  # of a bootstrap
 FEW = 20  # groups; with fewer, the bootstrap's intervals are too narrow
 PERCENT: Span = (0.0, 100.0)
 COEFFICIENT: Span = (-1.0, 1.0)

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from mmser.data import Example
+from mmser.evaluation.defaults import DRAWS
 from mmser.evaluation.judged import Floats, Judged, groups_of, truth_of
 from mmser.evaluation.result import PointScores, TimelineScores
 from mmser.evaluation.scores.change_points import (
@@ -18,7 +19,7 @@ from mmser.evaluation.scores.change_points import (
     match_points,
     pair_points,
 )
-from mmser.evaluation.scores.resampling import DRAWS, Resampler, count_score, ratio, resample, resampler_of
+from mmser.evaluation.scores.resampling import Resampler, count_score, ratio, resample, resampler_of
 
 SHORT: Final = (0.5, 2.0)  # tolerances in seconds that are told of what stands beside the scores
 

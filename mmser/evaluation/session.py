@@ -145,8 +145,8 @@ class Session:
         told = ", ".join(known.corpora) if known is not None else "not known"
         if strange:
             self.warnings.append(
-                f"the model has seen {told}; whether these rows are among them is told by the names of "
-                "speakers and dialogues alone"
+                f"the model has seen {told}; that these rows are not among them is told by names of speakers "
+                "and dialogues, bytes of clips and long texts: a clip encoded anew under other names passes"
             )
         self.mark = joined(self.mark, mark)
         judge = ModelJudge(model=model, processor=processor, sounds=self.sounds, progress=self.steps)

@@ -1,7 +1,7 @@
 """The sound of labelled examples, whole, as the model hears it in use."""
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -73,13 +73,7 @@ class Unpacked:
         self._folder = tempfile.TemporaryDirectory(prefix="mmser-clips-")
         self.examples: list[Example] = []
         for number, row in enumerate(rows):
-            example, audio = example_of(row), row.get("audio") or {}
-            if audio.get("bytes") is not None:
-                suffix = Path(audio.get("path") or "").suffix
-                path = Path(self._folder.name) / f"{number}{suffix}"
-                path.write_bytes(audio["bytes"])
-                example = replace(example, audio=path)
-            self.examples.append(example)
+            self.examples.append(_unpacked(row, Path(self._folder.name), number))
 
     def __enter__(self) -> list[Example]:
         return self.examples
@@ -88,3 +82,19 @@ class Unpacked:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._folder.cleanup()
+
+
+def each_unpacked(rows: Iterable[Mapping[str, Any]]) -> Iterator[Example]:
+    """Yield rows as `Unpacked` gives them; a file that is made for one is gone when the next is asked for."""
+    for number, row in enumerate(rows):
+        with tempfile.TemporaryDirectory(prefix="mmser-clip-") as folder:
+            yield _unpacked(row, Path(folder), number)
+
+
+def _unpacked(row: Mapping[str, Any], folder: Path, number: int) -> Example:
+    example, audio = example_of(row), row.get("audio") or {}
+    if audio.get("bytes") is None:
+        return example
+    path = folder / f"{number}{Path(audio.get('path') or '').suffix}"
+    path.write_bytes(audio["bytes"])
+    return replace(example, audio=path)

@@ -24,6 +24,7 @@ from mmser.evaluation.division.known_speakers import (
     training_data,
     write_training_data,
 )
+from mmser.evaluation.sounds import each_unpacked
 from mmser.loading import locate
 from mmser.model import MmserModel, MmserProcessor
 from mmser.training.config import STAGES, TrainingConfig
@@ -153,7 +154,7 @@ def train_on(
 
 def _write_seen(config: TrainingConfig, dataset: Dataset, target: Path) -> None:
     """Write what the model has seen, so that no evaluation scores it on that."""
-    seen = training_data(examples_of(dataset))
+    seen = training_data(each_unpacked(dataset))
     if config.model.start_from is not None:
         before = None if config.model.start_from == "default" else config.model.start_from
         known = read_training_data(locate(before)[1])

@@ -1,14 +1,16 @@
 """Whom a model was trained on: a file that travels with it, so that nobody tests it on what it has seen.
 
-Only names and digests are kept, never words. People of the user's own data stand as digests too.
+Only names and digests are kept, never words. People of the user's own data stand as digests too. Rows that
+carry other names are known by the bytes of their sound, and by words if these are many.
 """
 
 import base64
 import hashlib
 import json
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +20,7 @@ from mmser.data.audit.splits import OVERLAPPING, WRITTEN
 from mmser.data.licences import licence_of
 from mmser.data.tables import listing
 from mmser.errors import DataError, LeakingSplitError, ModelError
+from mmser.evaluation.division.data_info import content_sha256
 from mmser.evaluation.documents import read_document
 from mmser.record import Record
 from mmser.report.writing import write_outputs
@@ -26,8 +29,11 @@ SCHEMA: Final = "mmser.training_data/1"
 TRAINING_DATA: Final = "training_data.json"
 UNKNOWN: Final = "it is not known what the model was trained on"
 DIGEST_BYTES: Final = 6  # of one row: 5,000 rows meet one of 60,000 others by chance in 1 of a million cases
+LONG_TEXT: Final = 8  # words: shorter sentences are said by anybody
+COMMON_TEXTS: Final = 0.01  # of long texts: so many may be alike by chance, or be quoted
 _NONE: Final = OfficialSplit()
 _SEEN: Final[tuple[Split, ...]] = ("train", "validation")
+_PACKED: Final = ("dialogues", "unnamed", "clips", "texts")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +44,8 @@ class SeenCorpus(Record):
     speakers: dict[str, tuple[str, ...]]  # names, sorted; "#" and a digest in the user's own data
     dialogues: dict[str, str]  # digests of their names, packed
     unnamed: dict[str, str]  # digests of the rows that have neither speaker nor dialogue, packed
+    clips: dict[str, str] = field(default_factory=dict)  # digests of the bytes of their sound, packed
+    texts: dict[str, str] = field(default_factory=dict)  # digests of words, `LONG_TEXT` or more, packed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,25 +60,56 @@ class TrainingData(Record):
 
 
 def training_data(examples: Iterable[Example]) -> TrainingData:
-    """Return what is to be kept of the rows that a model is trained and validated on; other rows are not."""
-    rows: dict[str, list[Example]] = defaultdict(list)
+    """Return what is to be kept of the rows that a model is trained and validated on; other rows are not.
+
+    Args:
+        examples: each one's clip is read before the next is asked for; one that is gone by now is not kept.
+    """
+    rows: dict[str, dict[str, list[_Row]]] = defaultdict(lambda: defaultdict(list))
     for example in examples:
         if example.split in _SEEN:
-            rows[example.corpus].append(example)
+            rows[example.corpus][example.split].append(_Row.of(example))
     return TrainingData(corpora={corpus: _seen(own) for corpus, own in sorted(rows.items())})
 
 
-def _seen(examples: Sequence[Example]) -> SeenCorpus:
-    parts = {part: [e for e in examples if e.split == part] for part in _SEEN}
-    parts = {part: own for part, own in parts.items() if own}
-    speakers = {part: {_person(e) for e in own} - {None} for part, own in parts.items()}
-    dialogues = {part: {_dialogue(e) for e in own} - {None} for part, own in parts.items()}
-    unnamed = {part: {_row(e) for e in own} - {None} for part, own in parts.items()}
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """What is kept of one row."""
+
+    person: str | None
+    dialogue: bytes | None
+    unnamed: bytes | None
+    clip: bytes | None
+    text: bytes | None
+
+    @classmethod
+    def of(cls, example: Example) -> "_Row":
+        try:
+            clip = _clip(example)
+        except DataError:
+            clip = None
+        return cls(
+            person=_person(example),
+            dialogue=_dialogue(example),
+            unnamed=_row(example),
+            clip=clip,
+            text=_text(example),
+        )
+
+
+def _seen(rows: dict[str, list[_Row]]) -> SeenCorpus:
+    parts = {part: rows[part] for part in _SEEN if part in rows}
+
+    def packed(digest: Callable[[_Row], bytes | None]) -> dict[str, str]:
+        return {part: _pack({digest(row) for row in own}) for part, own in parts.items()}
+
     return SeenCorpus(
         rows={part: len(own) for part, own in parts.items()},
-        speakers={part: tuple(sorted(map(str, names))) for part, names in speakers.items()},
-        dialogues={part: _pack(found) for part, found in dialogues.items()},
-        unnamed={part: _pack(found) for part, found in unnamed.items()},
+        speakers={p: tuple(sorted({row.person for row in own if row.person})) for p, own in parts.items()},
+        dialogues=packed(lambda row: row.dialogue),
+        unnamed=packed(lambda row: row.unnamed),
+        clips=packed(lambda row: row.clip),
+        texts=packed(lambda row: row.text),
     )
 
 
@@ -84,8 +123,8 @@ def _joined(before: SeenCorpus | None, after: SeenCorpus | None) -> SeenCorpus:
     seen = [one for one in (before, after) if one is not None]
     parts = [part for part in _SEEN if any(part in one.rows for one in seen)]
 
-    def packed(field: str) -> dict[str, str]:
-        found = {p: [d for one in seen for d in _unpack(getattr(one, field).get(p, ""))] for p in parts}
+    def packed(name: str) -> dict[str, str]:
+        found = {p: [d for one in seen for d in _unpack(getattr(one, name).get(p, ""))] for p in parts}
         return {part: _pack(set(digests)) for part, digests in found.items()}
 
     return SeenCorpus(
@@ -93,6 +132,8 @@ def _joined(before: SeenCorpus | None, after: SeenCorpus | None) -> SeenCorpus:
         speakers={p: tuple(sorted({n for one in seen for n in one.speakers.get(p, ())})) for p in parts},
         dialogues=packed("dialogues"),
         unnamed=packed("unnamed"),
+        clips=packed("clips"),
+        texts=packed("texts"),
     )
 
 
@@ -138,10 +179,10 @@ def read_training_data(folder: Path) -> TrainingData | None:
 def _check(data: TrainingData) -> None:
     """Raise a ValueError for what no type forbids: other splits, and digests that are none."""
     for corpus, seen in data.corpora.items():
-        for name in ("rows", "speakers", "dialogues", "unnamed"):
+        for name in ("rows", "speakers", *_PACKED):
             if strange := sorted(set(getattr(seen, name)) - set(_SEEN)):
                 raise ValueError(f"at corpora.{corpus}.{name}, {strange[0]!r} is no split")
-        for packed in (*seen.dialogues.values(), *seen.unnamed.values()):
+        for packed in (packed for name in _PACKED for packed in getattr(seen, name).values()):
             _unpack(packed)
 
 
@@ -161,9 +202,11 @@ def require_unseen(
         each mark follows its corpus's name.
 
     Raises:
-        LeakingSplitError: if a speaker, a dialogue or an unnamed writer's row trained or validated the model,
-            or a row has no speaker and the model was trained on its corpus, unless `OFFICIAL_SPLITS` accepts
-            it or it is allowed.
+        LeakingSplitError: if a speaker, a dialogue, a clip or an unnamed writer's row trained or validated
+            the model, or a row has no speaker and the model was trained on its corpus, unless
+            `OFFICIAL_SPLITS` accepts it, or it is allowed; in a corpus of another name also if more than
+            `COMMON_TEXTS` of its long texts did.
+        DataError: if a clip is missing.
     """
     if known is None:
         return UNKNOWN
@@ -195,16 +238,24 @@ class _Memory:
     speakers: frozenset[str]
     dialogues: frozenset[bytes]
     rows: frozenset[bytes]
+    clips: frozenset[bytes]
+    texts: frozenset[bytes]
     doing: str  # "trained", or "trained or validated"
 
     @classmethod
     def of(cls, data: TrainingData, parts: Sequence[Split]) -> "_Memory":
         seen = [(one, part) for one in data.corpora.values() for part in parts]
+
+        def digests(name: str) -> frozenset[bytes]:
+            return frozenset(d for one, part in seen for d in _unpack(getattr(one, name).get(part, "")))
+
         return cls(
             corpora=frozenset(c for c, one in data.corpora.items() if any(one.rows.get(p) for p in parts)),
             speakers=frozenset(name for one, part in seen for name in one.speakers.get(part, ())),
-            dialogues=frozenset(d for one, part in seen for d in _unpack(one.dialogues.get(part, ""))),
-            rows=frozenset(d for one, part in seen for d in _unpack(one.unnamed.get(part, ""))),
+            dialogues=digests("dialogues"),
+            rows=digests("unnamed"),
+            clips=digests("clips"),
+            texts=digests("texts"),
             doing="trained" if tuple(parts) == ("train",) else "trained or validated",
         )
 
@@ -222,11 +273,25 @@ class _Memory:
         rows = Counter(e.id for e in examples if _row(e) in self.rows)
         if rows:
             found.append(self._clause(rows, {e.id for e in examples}, "row"))
+        found += self._copies(corpus, examples)
         unknown = sum(e.speaker is None for e in examples)
         if unknown and not official.written and corpus in self.corpora:
             found.append(
                 f"{unknown} of {len(examples)} rows have no known speaker, and {corpus} {self.doing} it"
             )
+        return found
+
+    def _copies(self, corpus: str, examples: Sequence[Example]) -> list[str]:
+        """Return clauses for what the model knows under other names."""
+        found = []
+        clips = Counter(e.id for e in examples if self.clips and _clip(e) in self.clips)
+        if clips:
+            found.append(self._clause(clips, {e.id for e in examples if e.audio is not None}, "clip"))
+        if corpus not in self.corpora:  # official splits repeat some texts, and are accepted with them
+            long = {e.id: _text(e) for e in examples if _text(e) is not None}
+            texts = Counter(name for name, digest in long.items() if digest in self.texts)
+            if len(texts) > 1 and len(texts) > COMMON_TEXTS * len(long):
+                found.append(self._clause(texts, set(long), f"text of {LONG_TEXT} words or more"))
         return found
 
     def mark(self, corpus: str, examples: Sequence[Example]) -> str | None:
@@ -245,7 +310,8 @@ class _Memory:
 
     def _clause(self, found: Counter[str], of: set[str | None], noun: str) -> str:
         total = len(of - {None})
-        counted = f"{len(found)} of {total} {noun}{'s' if total != 1 else ''}"
+        first, _, rest = noun.partition(" ")
+        counted = f"{len(found)} of {total} {first}{'s' if total != 1 else ''}{rest and ' ' + rest}"
         return f"{counted} {self.doing} it ({listing(sorted(found), 3)})"
 
 
@@ -279,6 +345,22 @@ def _row(example: Example) -> bytes | None:
     # A text is not enough: official splits repeat short ones ("Thank you!") on both sides.
     where = example.corpus if example.text is None else example.text
     return _digest("row", example.id, where)
+
+
+def _clip(example: Example) -> bytes | None:
+    """Return the digest of a clip's bytes, and of which part and channel of them it is."""
+    if example.audio is None:
+        return None
+    part = (example.start, example.end, example.channel)
+    return _digest("clip", content_sha256(example.audio), *map(str, part))
+
+
+def _text(example: Example) -> bytes | None:
+    """Return the digest of words that two people hardly write alike; None of fewer, and of a script's."""
+    words = re.findall(r"\w+", (example.text or "").casefold())
+    if len(words) < LONG_TEXT or example.sentence is not None:
+        return None
+    return _digest("text", *words)
 
 
 def _pack(digests: Iterable[bytes | None]) -> str:

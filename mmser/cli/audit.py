@@ -1,7 +1,6 @@
 """`mmser audit`: what to know of the data before training on it."""
 
 import io
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import typer
 
 from mmser import __version__
 from mmser.cli.console import Progress, print_result
+from mmser.cli.corpora import corpora_of, data_folder
 from mmser.cli.options import Debug, Quiet, Threads
 from mmser.errors import UsageError
 
@@ -23,7 +23,7 @@ EPILOG = """Examples:
 
 mmser audit configs/default.yaml --data data/
 
-mmser audit configs/default.yaml --fast
+mmser audit mine.csv --fast
 
 mmser audit configs/default.yaml --json audit.json
 
@@ -35,7 +35,13 @@ MAX_LABELS = 5_000
 
 
 def audit(
-    config: Annotated[Path, typer.Argument(help="A training config: its corpora, with its splits.")],
+    corpora: Annotated[
+        Path,
+        typer.Argument(
+            help="Labelled data with splits: a configuration that names corpora, a manifest, a folder of "
+            "calls or clips."
+        ),
+    ],
     data: Annotated[
         Path | None,
         typer.Option(help="The folder of corpora; MMSER_DATA if left out.", show_default=False),
@@ -57,37 +63,27 @@ def audit(
     threads: Threads = 1,
 ) -> int:
     """Report what leaks between splits, copies, faulty sound, scripts, imbalance and doubtful labels."""
-    folder = _data_folder(data)
+    folder = data_folder(data, corpora)
     if json not in (None, "-") and Path(str(json)).exists() and not overwrite:
         raise UsageError(f"--json {json} exists; give --overwrite to replace it, or another file")
     with Progress(quiet=quiet) as progress:
-        progress.say(f"mmser {__version__}: auditing the corpora of {config}")
+        progress.say(f"mmser {__version__}: auditing {corpora}")
         # Imported here: the line above is printed before torch begins to load.
         from mmser.data.audit import audit as audit_dataset
         from mmser.pipeline import set_threads
 
         set_threads(threads)
-        dataset = _load(config, folder, keep_duplicates=as_published)
+        dataset = _load(corpora, folder, keep_duplicates=as_published)
         found = audit_dataset(dataset, read_sound=not fast, max_labels=suspicious_labels, progress=progress)
     _show(found, json, overwrite=overwrite)
     return 1 if found.leaks else 0
 
 
-def _data_folder(given: Path | None) -> Path:
-    folder = given or (Path(os.environ["MMSER_DATA"]) if os.environ.get("MMSER_DATA") else None)
-    if folder is None:
-        raise UsageError("no folder of corpora was given; name it with --data or in MMSER_DATA")
-    if not folder.is_dir():
-        raise UsageError(f"--data {folder} is not a folder; name the folder that holds the corpora")
-    return folder
-
-
-def _load(config: Path, data: Path, *, keep_duplicates: bool) -> "Dataset":
-    """Read the corpora of a training config as one dataset."""
+def _load(source: Path, data: Path, *, keep_duplicates: bool) -> "Dataset":
+    """Read what a path stands for as one dataset."""
     from mmser.data import load_corpora
-    from mmser.training.config import read_config
 
-    entries = read_config(config).data
+    entries = list(corpora_of(source))
     if keep_duplicates:
         known = [entry for entry in entries if entry.corpus == "ravdess"]
         copies = {id(entry): entry.model_copy(update={"keep_duplicate": True}) for entry in known}

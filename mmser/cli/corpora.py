@@ -16,13 +16,25 @@ CONFIGS = (".yaml", ".yml")
 LABELS = ("labels.csv", "labels.tsv", "labels.jsonl")
 
 
-def data_folder(given: Path | None) -> Path:
+def data_folder(given: Path | None, source: Path | None = None) -> Path:
     """Return the folder that a configuration's paths are under: the one given, MMSER_DATA, or this one.
+
+    Args:
+        given: by the user.
+        source: what is to be read; a configuration's corpora must be there if nobody says where they are.
 
     Raises:
         UsageError: if it is no folder.
     """
-    folder = given or Path(os.environ.get("MMSER_DATA") or ".")
+    named = os.environ.get("MMSER_DATA")
+    if given is None and not named and source is not None and source.suffix.lower() in CONFIGS:
+        paths = [Path(entry.path) for entry in corpora_of(source) if entry.path is not None]
+        if missing := [path for path in paths if not path.exists()]:
+            raise UsageError(
+                f"{source} names {missing[0]}, which is not here; name the folder that holds it with --data "
+                "or in MMSER_DATA"
+            )
+    folder = given or Path(named or ".")
     if not folder.is_dir():
         raise UsageError(f"--data {folder} is not a folder; give the one that the corpora's paths are under")
     return folder

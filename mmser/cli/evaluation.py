@@ -56,7 +56,7 @@ def open_session(request: Request, progress: Progress) -> Session:
     """
     set_threads(request.threads)
     _check_options(request)
-    dataset, told = read_corpora(request.corpora, data_folder(request.data))
+    dataset, told = read_corpora(request.corpora, data_folder(request.data, request.corpora))
     plan = Plan(
         protocol=request.protocol,
         split=request.split,

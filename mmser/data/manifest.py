@@ -9,6 +9,7 @@ from datasets import Dataset
 
 from mmser.data.schema import CHANGES, FEATURES, SPLITS, Example, Split, to_dataset
 from mmser.data.tables import (
+    CLASSES,
     Row,
     is_audio,
     listing,
@@ -17,6 +18,7 @@ from mmser.data.tables import (
     read_rows,
     recordings_in,
     require,
+    require_emotions,
     require_folder,
 )
 from mmser.errors import DataError
@@ -116,7 +118,7 @@ def _folder_examples(folder: Path, prefix: str, corpus: str, split: Split | None
     for inner in sorted(f for f in folder.iterdir() if f.is_dir() and f.name[0] != "."):
         clips = recordings_in(inner, "**/*.*")
         if inner.name not in EMOTIONS:
-            raise DataError(f"{inner} is not named as a class; {nearest(inner.name, EMOTIONS)}")
+            raise DataError(f"{inner} is not named as a class; {nearest(inner.name, EMOTIONS)} {CLASSES}")
         examples += [
             Example(
                 id=f"{prefix}{clip.relative_to(folder).with_suffix('').as_posix()}",
@@ -208,6 +210,8 @@ def _table(path: Path, known: Sequence[str] = COLUMNS) -> list[Row]:
 
 
 def _examples(rows: Iterable[Row], corpus: str, split: Split | None) -> list[Example]:
+    rows = list(rows)
+    require_emotions(rows)
     return collect(rows, lambda row: _example(row, corpus, split))
 
 

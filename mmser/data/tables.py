@@ -27,6 +27,9 @@ SYNONYMS = {
 }
 
 
+CLASSES = f"(the classes are {', '.join(EMOTIONS)})"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return "did you mean …?" or the whole choice, to end an error message with."""
     known = list(known)
@@ -249,10 +252,36 @@ class Row:
         found = [label.strip() for label in (self.text(column) or "").split("|") if label.strip()]
         for label in found:
             if label not in EMOTIONS:
-                raise self.error(f"the emotion {label!r} is unknown; {nearest(label, EMOTIONS)}")
+                raise self.error(f"the emotion {label!r} is unknown; {nearest(label, EMOTIONS)} {CLASSES}")
         if len(set(found)) < len(found):
             raise self.error(f"{column} names an emotion twice: {self.text(column)}")
         return tuple(found)
+
+
+def require_emotions(rows: Sequence[Row], column: str = "emotion") -> None:
+    """Refuse words that are no class, all of them at once: who corrects a table does so once.
+
+    Raises:
+        DataError: if a cell holds one; of a single word as `Row.labels` says it.
+    """
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        for word in dict.fromkeys(part.strip() for part in (row.text(column) or "").split("|")):
+            if word and word not in EMOTIONS:
+                found.setdefault(word, []).append(row)
+    if len(found) < 2:
+        return
+    told = [
+        f"{word!r} ({len(own)} row{'s' if len(own) > 1 else ''}, first line {own[0].line}"
+        + (f"; {meant}?)" if (meant := _meant(word)) else ")")
+        for word, own in found.items()
+    ]
+    raise DataError(f"{rows[0].path} names {len(found)} unknown emotions: {listing(told, 10)} {CLASSES}")
+
+
+def _meant(word: str) -> str | None:
+    close = difflib.get_close_matches(word.casefold(), EMOTIONS, n=1, cutoff=0.7)
+    return SYNONYMS.get(word.casefold()) or (close[0] if close else None)
 
 
 def read_rows(

@@ -58,7 +58,7 @@ def test_the_page_ends_with_the_verdict(mmser, corpora: Path, config: Path):
     ran = mmser("audit", config, "--data", corpora)
     assert ran.code == 0
     assert "No leak found" in ran.out and "speaker-overlapping, dialogue-disjoint" in ran.out
-    assert ran.err.splitlines()[0].endswith(f"auditing the corpora of {config}")
+    assert ran.err.splitlines()[0].endswith(f"auditing {config}")
 
 
 def test_json_on_stdout_is_the_audit(mmser, corpora: Path, config: Path):
@@ -90,7 +90,7 @@ def test_bad_input_is_one_line(mmser, corpora: Path, tmp_path: Path, monkeypatch
     for arguments, message in (
         ((DEFAULT,), "--data or in MMSER_DATA"),
         ((DEFAULT, "--data", tmp_path / "gone"), "is not a folder"),
-        ((tmp_path / "gone.yaml", "--data", corpora), "No such file"),
+        ((tmp_path / "gone.yaml", "--data", corpora), "gone.yaml is not there"),
         ((tmp_path / "odd.yaml", "--data", corpora), "seeds"),
     ):
         ran = mmser("audit", *arguments)

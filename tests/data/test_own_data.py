@@ -80,6 +80,11 @@ def test_a_manifest_keeps_what_it_says(folder: Path, kind: str):
         ("audio,id\na/1.wav,x\na/2.wav,x\n", "the same id on several rows: x"),
         ("audio\n", "holds 0 rows"),
         ("audio\na/1.wav\nx.wav\ny.wav\nz.wav\n", r"line 3: .*\(2 more rows cannot be read\)"),
+        (
+            "audio,emotion\na/1.wav,happy\na/1.wav,anger|joy\na/1.wav,joy\na/1.wav,blue\n",
+            r"names 3 unknown emotions: 'happy' \(1 row, first line 2; happiness\?\), "
+            r"'joy' \(2 rows, first line 3; happiness\?\), 'blue' \(1 row, first line 5\) \(the classes are ",
+        ),
     ],
 )
 def test_a_wrong_manifest_is_refused_with_its_line(folder: Path, text: str, message: str):

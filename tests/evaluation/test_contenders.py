@@ -75,3 +75,25 @@ def test_several_corpora_are_compared_together_and_each_alone():
     assert len(rows_of(both, "all")) == 4 and {e.corpus for e in rows_of(both, "a").examples} == {"a"}
     assert [row.data for row in contend(both, parts[1], "other", draws=100, seed=0)] == ["all", "a"]
     assert (leading_metric("meld"), leading_metric("a")) == ("weighted-F1", "UAR")
+
+
+def test_intensity_and_shifts_stand_beside_the_emotion_where_both_say_something_of_them():
+    # Truths 0 and 1; own guesses are right (CCC 1), the other's alike (CCC 0). Shifts of a1, n1, a2, n2: yes,
+    # yes, no, no; own claims all four right (MCC 1), the other none (MCC 0).
+    names = {"a1": "anger", "n1": "neutral", "a2": "anger", "n2": "neutral"}
+    plain = judged(names)
+    rows = tuple(
+        replace(e, intensity=float(i % 2), change="worse" if i < 2 else "none", dialogue_id=e.speaker)
+        for i, e in enumerate(plain.examples)
+    )
+    shifted = np.array([True, True, False, False])
+    own = replace(
+        plain, examples=rows, intensity=np.array([0.0, 1, 0, 1]), change=shifted * 0.8, shifted=shifted
+    )
+    other = replace(own, intensity=np.full(4, 0.5), shifted=np.zeros(4, np.bool_))
+    found = {row.metric: row for row in contend(own, other, "other", draws=100, seed=0)}
+    assert list(found) == ["UAR", "CCC", "MCC"]
+    assert (found["CCC"].value.value, found["CCC"].difference.value) == pytest.approx((0, 1))
+    assert (found["MCC"].value.value, found["MCC"].difference.value) == pytest.approx((0, 1))
+    silent = replace(other, intensity=np.full(4, np.nan), change=np.full(4, np.nan))  # as a baseline is
+    assert [row.metric for row in contend(own, silent, "other", draws=100, seed=0)] == ["UAR"]

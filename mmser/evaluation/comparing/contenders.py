@@ -7,12 +7,15 @@ import numpy as np
 from mmser.data import Example
 from mmser.evaluation.judged import Judged, name_of, where
 from mmser.evaluation.judging import Given
-from mmser.evaluation.result import Contender
+from mmser.evaluation.result import Contender, Score
+from mmser.evaluation.scores.change_scores import NO_CHANGE, mcc
 from mmser.evaluation.scores.emotion_scores import METRICS, single_label, tables_of
-from mmser.evaluation.scores.resampling import count_score, paired_count_difference, resampler_of
+from mmser.evaluation.scores.intensity_scores import concordance, moments
+from mmser.evaluation.scores.resampling import COEFFICIENT, count_score, paired_count_difference, resampler_of
 
 WEIGHTED = ("meld",)  # corpora whose field reports weighted F1
 ALL = "all"
+CCC, MCC = "CCC", "MCC"  # of intensity, and of shifts
 
 
 def audio_only(example: Example, given: Given) -> Given:
@@ -45,11 +48,16 @@ def rows_of(judged: Judged, corpus: str) -> Judged:
 
 def paired(first: Judged, second: Judged) -> tuple[Judged, Judged]:
     """Return the rows that both answered and that carry exactly one label of both, in one order."""
-    parts = [single_label(first), single_label(second)]
+    return common(single_label(first), single_label(second))
+
+
+def common(first: Judged, second: Judged) -> tuple[Judged, Judged]:
+    """Return the rows that both answered, in one order, with the labels of the first."""
+    parts = (first, second)
     places = [{name_of(e): i for i, e in enumerate(part.examples)} for part in parts]
-    common = sorted(places[0].keys() & places[1].keys())
+    names = sorted(places[0].keys() & places[1].keys())
     one, other = (
-        where(part, np.array([place[name] for name in common], np.int64))
+        where(part, np.array([place[name] for name in names], np.int64))
         for part, place in zip(parts, places, strict=True)
     )
     return one, with_labels(other, one.labels)
@@ -71,6 +79,9 @@ def contend(
 ) -> tuple[Contender, ...]:
     """Return how another answers the rows that both answered, corpus by corpus.
 
+    Beside the emotion, by the metric that a corpus's field leads with, stand intensity (CCC) and shifts (MCC)
+    where they are labelled and both say something of them.
+
     Args:
         judged: by what is evaluated.
         other: by the other.
@@ -81,21 +92,69 @@ def contend(
     """
     found = []
     for corpus in corpora_of(judged):
-        own, theirs = paired(rows_of(judged, corpus), rows_of(other, corpus))
-        if not len(own):
-            continue
-        metric = leading_metric(corpus)
-        resampler = resampler_of(own, draws=draws, seed=seed)
-        tables = [tables_of(part, resampler) for part in (own, theirs)]
-        found.append(
-            Contender(
-                name=name,
-                data=corpus,
-                n=len(own),
-                metric=metric,
-                value=count_score(tables[1], METRICS[metric], resampler),
-                difference=paired_count_difference(tables[0], tables[1], METRICS[metric], resampler),
-                note=note,
-            )
-        )
+        rows = common(rows_of(judged, corpus), rows_of(other, corpus))
+        for one in (
+            _emotion(corpus, *rows, draws, seed),
+            _intensity(*rows, draws, seed),
+            _change(*rows, draws, seed),
+        ):
+            if one is not None:
+                n, metric, value, difference = one
+                found.append(
+                    Contender(
+                        name=name,
+                        data=corpus,
+                        n=n,
+                        metric=metric,
+                        value=value,
+                        difference=difference,
+                        note=note,
+                    )
+                )
     return tuple(found)
+
+
+# Rows, metric, the other's value and the difference to it; None where the rows have nothing for it.
+_Beside = tuple[int, str, Score, Score] | None
+
+
+def _emotion(corpus: str, one: Judged, other: Judged, draws: int, seed: int) -> _Beside:
+    rows = paired(one, other)
+    if not len(rows[0]):
+        return None
+    metric, resampler = leading_metric(corpus), resampler_of(rows[0], draws=draws, seed=seed)
+    own, theirs = (tables_of(part, resampler) for part in rows)
+    value = count_score(theirs, METRICS[metric], resampler)
+    difference = paired_count_difference(own, theirs, METRICS[metric], resampler)
+    return len(rows[0]), metric, value, difference
+
+
+def _intensity(one: Judged, other: Judged, draws: int, seed: int) -> _Beside:
+    labelled = np.array([e.intensity is not None for e in one.examples], np.bool_)
+    kept = labelled & ~np.isnan(one.intensity) & ~np.isnan(other.intensity)
+    if not kept.any():
+        return None
+    rows = where(one, kept), where(other, kept)
+    resampler = resampler_of(rows[0], draws=draws, seed=seed)
+    truth = np.array([e.intensity for e in rows[0].examples], np.float64)
+    own, theirs = (resampler.sums(moments(truth, part.intensity)) for part in rows)
+    value = count_score(theirs, concordance, resampler, span=COEFFICIENT)
+    return (
+        len(rows[0]),
+        CCC,
+        value,
+        paired_count_difference(own, theirs, concordance, resampler, span=(-2.0, 2.0)),
+    )
+
+
+def _change(one: Judged, other: Judged, draws: int, seed: int) -> _Beside:
+    labelled = np.array([e.change is not None for e in one.examples], np.bool_)
+    kept = labelled & ~np.isnan(one.change) & ~np.isnan(other.change)
+    if not kept.any():
+        return None
+    rows = where(one, kept), where(other, kept)
+    resampler = resampler_of(rows[0], draws=draws, seed=seed)
+    truth = np.array([e.change != NO_CHANGE for e in rows[0].examples], np.int64)
+    own, theirs = (resampler.tables(truth, part.shifted.astype(np.int64), 2) for part in rows)
+    value = count_score(theirs, mcc, resampler, span=COEFFICIENT)
+    return len(rows[0]), MCC, value, paired_count_difference(own, theirs, mcc, resampler, span=(-2.0, 2.0))

@@ -11,8 +11,9 @@ from mmser.errors import UsageError
 from mmser.evaluation.candidates import Candidate
 from mmser.evaluation.comparing.answers import write_answers
 from mmser.evaluation.damage.degradations import DEGRADATIONS
-from mmser.evaluation.division.known_speakers import read_training_data, require_unseen
+from mmser.evaluation.division.known_speakers import require_unseen
 from mmser.evaluation.division.protocols import PROTOCOLS
+from mmser.evaluation.division.training_data import read_training_data
 from mmser.evaluation.evaluating import Evaluator, Wanted
 from mmser.evaluation.judged import Judged
 from mmser.evaluation.page.html import render_html

@@ -17,8 +17,9 @@ from mmser.evaluation.comparing.contenders import ALL
 from mmser.evaluation.damage.degradations import Degradation, altered, read_surroundings, surround
 from mmser.evaluation.defaults import FOLDS
 from mmser.evaluation.division.folds import require_clean
-from mmser.evaluation.division.known_speakers import read_training_data, require_unseen
+from mmser.evaluation.division.known_speakers import require_unseen
 from mmser.evaluation.division.protocols import make_folds
+from mmser.evaluation.division.training_data import read_training_data
 from mmser.evaluation.evaluating import Damage, Spliced, Steps
 from mmser.evaluation.judging import Alter, is_labelled
 from mmser.evaluation.result import TimelineScores
@@ -145,8 +146,7 @@ class Session:
         told = ", ".join(known.corpora) if known is not None else "not known"
         if strange:
             self.warnings.append(
-                f"the model has seen {told}; that these rows are not among them is told by names of speakers "
-                "and dialogues, bytes of clips and long texts: a clip encoded anew under other names passes"
+                f"the model has seen {told}; these rows are not known to it by name, sound or long texts"
             )
         self.mark = joined(self.mark, mark)
         judge = ModelJudge(model=model, processor=processor, sounds=self.sounds, progress=self.steps)

@@ -17,7 +17,7 @@ from transformers.utils import logging as transformers_logging
 from mmser.data import LICENCES, examples_of, joint_licence, require_commercial
 from mmser.data.audit import require_disjoint
 from mmser.errors import MmserError, UsageError
-from mmser.evaluation.division.known_speakers import (
+from mmser.evaluation.division.training_data import (
     TRAINING_DATA,
     joined_data,
     read_training_data,

@@ -8,7 +8,7 @@ import pytest
 
 from mmser.cli.evaluation import FILES
 from mmser.evaluation.comparing.answers import read_answers
-from mmser.evaluation.division.known_speakers import TRAINING_DATA
+from mmser.evaluation.division.training_data import TRAINING_DATA
 from mmser.evaluation.judged import truth_of
 from mmser.evaluation.result import Evaluation
 from mmser.evaluation.scores.metrics import uar
@@ -106,7 +106,7 @@ def test_a_model_is_not_scored_on_whom_it_was_trained_on(
     mmser: Run, corpus: Path, tmp_path: Path, model: str
 ):
     from mmser.data.manifest import manifest_examples
-    from mmser.evaluation.division.known_speakers import training_data, write_training_data
+    from mmser.evaluation.division.training_data import training_data, write_training_data
     from tests.model_fixtures import save_tiny
 
     trained = save_tiny(tmp_path / "trained")

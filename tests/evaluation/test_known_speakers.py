@@ -5,19 +5,22 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
+import soxr
 
 from mmser.data import Example, to_dataset
 from mmser.data.meld import meld_examples
 from mmser.data.text import goemotions_examples
 from mmser.errors import LeakingSplitError, ModelError
-from mmser.evaluation.division.known_speakers import (
+from mmser.evaluation.division.excerpts import Drawn
+from mmser.evaluation.division.known_speakers import UNKNOWN, require_unseen
+from mmser.evaluation.division.training_data import (
     TRAINING_DATA,
-    UNKNOWN,
     TrainingData,
     joined_data,
     read_training_data,
-    require_unseen,
     to_json,
     training_data,
     write_training_data,
@@ -253,10 +256,51 @@ def test_long_texts_are_known_in_a_corpus_of_another_name_and_short_ones_are_any
     assert "parcel" not in to_json(known)
 
 
+def encoded_anew(
+    folder: Path, corpus: str, *, quality: float = 1.0, seeds: range = range(4)
+) -> list[Example]:
+    """Return rows of clips of changing pitch, at another rate and half as loud where quality is below 1."""
+    rows = []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        hertz = np.repeat(rng.uniform(120, 900, 20), 1_600) * (1 + 0.01 * rng.standard_normal(32_000))
+        harmonics = [np.sin(k * 2 * np.pi * np.cumsum(hertz) / 16_000) / k for k in (1, 2, 3)]
+        sound, rate = 0.2 * np.sum(harmonics, 0), 16_000
+        if quality < 1:
+            sound, rate = soxr.resample(quality * sound[800:], rate, 22_050), 22_050
+        path = folder / f"{corpus}-{seed}.wav"
+        soundfile.write(path, sound, rate)
+        rows.append(made(corpus=corpus, id=path.stem, speaker=path.stem, audio=path))
+    return rows
+
+
+def test_sound_is_known_however_it_was_encoded(tmp_path: Path):
+    known = training_data(encoded_anew(tmp_path, "ravdess"))
+    assert known.corpora["ravdess"].excerpts["train"]
+    said = refusal(encoded_anew(tmp_path, "mine", quality=0.5), known)
+    assert "4 of 4 clips (encoded anew) trained or validated it (mine-0, mine-1, mine-2 and 1 more)" in said
+    strangers = encoded_anew(tmp_path, "mine", quality=0.5, seeds=range(4, 8))
+    assert require_unseen(strangers, known, False) is None
+    one = encoded_anew(tmp_path, "mine", quality=0.5, seeds=range(3, 6))  # 3 is known: it may be a jingle
+    assert require_unseen(one, known, False) is None
+
+
+def test_a_draw_of_clips_depends_on_no_order():
+    digests = [bytes([value] * 6) for value in (9, 3, 7, 1, 5, 3)]
+    kept = []
+    for order in (digests, digests[::-1]):
+        drawn = Drawn(3)
+        for digest in order:
+            if drawn.wants(digest):
+                drawn.add(digest, digest)
+        kept.append(drawn.excerpts())
+    assert kept[0] == kept[1] == {bytes([value] * 6) for value in (1, 3, 5)}
+
+
 def test_a_file_without_fingerprints_is_read_as_before(tmp_path: Path):
     values = training_data(ACTED).to_dict()
     for seen in values["corpora"].values():
-        del seen["clips"], seen["texts"]
+        del seen["clips"], seen["texts"], seen["excerpts"]
     (tmp_path / TRAINING_DATA).write_text(json.dumps(values))
     known = read_training_data(tmp_path)
     assert known is not None and require_unseen(of(ACTED, "test"), known, False) is None

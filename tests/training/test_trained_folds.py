@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mmser.evaluation.comparing.answers import read_answers
-from mmser.evaluation.division.known_speakers import read_training_data, require_unseen
+from mmser.evaluation.division.known_speakers import require_unseen
+from mmser.evaluation.division.training_data import read_training_data
 from mmser.evaluation.result import Evaluation
 from tests.evaluation.made_clips_to_judge import write_corpus
 from tests.training.training_fixtures import TINY, write_config
@@ -67,7 +68,7 @@ def test_whom_the_model_that_a_training_starts_from_knows_is_not_scored(
     import shutil
 
     from mmser.data.manifest import manifest_examples
-    from mmser.evaluation.division.known_speakers import training_data, write_training_data
+    from mmser.evaluation.division.training_data import training_data, write_training_data
 
     begun = shutil.copytree(model_dir, tmp_path / "begun")
     rows = manifest_examples(tmp_path / "corpus" / "made.csv", corpus="made")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mmser.errors import ModelError, UsageError
-from mmser.evaluation.division.known_speakers import TRAINING_DATA
+from mmser.evaluation.division.training_data import TRAINING_DATA
 from mmser.evaluation.feedback.recalibration import Recalibration, scores_of
 from mmser.evaluation.page.terminal import shown
 from mmser.loading import WEIGHTS, find_fault

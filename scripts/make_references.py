@@ -18,7 +18,7 @@ import torch
 
 from mmser.data import examples_of, load_corpora
 from mmser.evaluation.division.known_speakers import training_data, write_training_data
-from mmser.evaluation.feedback.drift import PROFILE, profile_of, write_profile
+from mmser.evaluation.feedback.profile import PROFILE, profile_of, write_profile
 from mmser.evaluation.judged import join
 from mmser.evaluation.judging import is_labelled, judge
 from mmser.evaluation.sounds import Sounds

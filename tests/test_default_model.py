@@ -16,7 +16,7 @@ import mmser
 from mmser.audio import open_recording
 from mmser.data import Example, examples_of, load_corpora
 from mmser.evaluation.division.known_speakers import read_training_data, training_data
-from mmser.evaluation.feedback.drift import read_reference
+from mmser.evaluation.feedback.profile import read_reference
 from mmser.evaluation.scores.metrics import uar
 from mmser.labels import EMOTIONS
 from mmser.model import MmserModel, MmserProcessor

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from mmser.errors import DataError, OutputError, UsageError
-from mmser.evaluation.feedback.corrections import Correction, read_feedback
+from mmser.evaluation.feedback.correction_line import Correction
+from mmser.evaluation.feedback.corrections import read_feedback
 from mmser.evaluation.feedback.recalibrated_folder import write_recalibrated
 from mmser.evaluation.feedback.recalibration import Recalibration, deal, fit_scale, recalibrate
 from mmser.loading import MAX_TEMPERATURE, describe_model, load_model

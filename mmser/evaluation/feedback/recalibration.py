@@ -15,8 +15,9 @@ from scipy.special import log_softmax, softmax
 
 from mmser import __version__
 from mmser.errors import DataError
-from mmser.evaluation.feedback.corrections import Correction, judged_of
-from mmser.evaluation.feedback.drift import PATTERNS_SAID
+from mmser.evaluation.feedback.correction_line import Correction
+from mmser.evaluation.feedback.corrections import judged_of
+from mmser.evaluation.feedback.profile import PATTERNS_SAID
 from mmser.evaluation.judged import Bools, Floats, Ints, Judged, truth_of
 from mmser.evaluation.page.terminal import shown
 from mmser.evaluation.result import Score

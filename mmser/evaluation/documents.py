@@ -60,7 +60,7 @@ def read_document(path: Path, kind: type[Document], schema: str, remedy: str) ->
         raise DataError(f"{path} is damaged: {_fault(error)}; {remedy}") from error
     unknown = _unknown(data, record.to_dict())
     if unknown is not None:  # which the other check passes over
-        raise DataError(f"{path} is damaged: there is no field {unknown!r:.80}; {remedy}")
+        raise DataError(f"{path} is damaged: {unknown}; {remedy}")
     return record
 
 
@@ -100,18 +100,18 @@ def _fault(error: ValidationError) -> str:
     return f"{where} is {said(first['input'])}, and must be {wanted}"
 
 
-def _unknown(data: Any, known: Any) -> str | None:
-    """Return where a document holds a key that its record does not."""
+def _unknown(data: Any, known: Any, where: str = "") -> str | None:
+    """Return what key a document holds that its record does not, and where."""
     pairs: list[tuple[str, Any, Any]] = []
     if isinstance(data, dict) and isinstance(known, dict):
         strange = next((key for key in data if key not in known), None)
         if strange is not None:
-            return str(strange)
+            return f"{where or 'it'} has no field {strange!r:.60}"
         pairs = [(key, value, known[key]) for key, value in data.items()]
     elif isinstance(data, list) and isinstance(known, list):
         pairs = [(str(place), *both) for place, both in enumerate(zip(data, known, strict=True))]
     for step, value, other in pairs:
-        inner = _unknown(value, other)
-        if inner is not None:
-            return f"{step}.{inner}"
+        found = _unknown(value, other, f"{where}.{step}".removeprefix("."))
+        if found is not None:
+            return found
     return None

@@ -321,7 +321,7 @@ def test_a_field_that_is_not_known_is_named(folders: tuple[Path, Path]):
     data = json.loads(path.read_text("utf-8"))
     data["protocol"]["folds"][0]["more"] = 3
     path.write_text(json.dumps(data), "utf-8")
-    with pytest.raises(DataError, match=r"there is no field 'protocol\.folds\.0\.more'"):
+    with pytest.raises(DataError, match=r"protocol\.folds\.0 has no field 'more'"):
         compare_folders(*folders)
 
 

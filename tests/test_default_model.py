@@ -181,6 +181,8 @@ def test_what_drift_is_told_against_is_of_these_weights():
     profile = read_reference(FOLDER)
     assert profile.revision == hashlib.sha256((FOLDER / "model.safetensors").read_bytes()).hexdigest()
     assert profile.labels == EMOTIONS and set(profile.parts) == {"all", "audio", "text"}
+    assert profile.lengths is not None and profile.lengths.n == profile.parts["audio"].n
+    assert set(profile.lacks) == {"fused"}
 
 
 def test_it_knows_whom_it_was_trained_on(data_dir: Path):

@@ -38,7 +38,7 @@ writes them, marked.
 
 A line of feedback.jsonl, which the report's page downloads, is one turn that was corrected or confirmed:
 
-{"schema": "mmser.feedback/1", "call_id": "call.wav", "recording_sha256": "9f2c…",
+{"schema": "mmser.feedback/1", "call_id": "call", "recording_sha256": "9f2c…",
 "model_id": "mmser-default", "model_revision": "f991…", "turn_id": "t2", "start": 4.1, "end": 7.9,
 "predicted_label": "neutral", "predicted_top": "neutral", "probabilities": {"anger": 0.2, "disgust": 0.02,
 "fear": 0.03, "happiness": 0.05, "neutral": 0.55, "sadness": 0.1, "surprise": 0.05},
@@ -97,7 +97,7 @@ def calibrate(
         load_model(source)  # temperatures of a model that does not load are of no use
         found = recalibrate(corrections, about, share=share, draws=draws, seed=seed)
         if found.worse:
-            progress.warn(f"{' and '.join(found.worse)} got worse on the calls that were not fitted to")
+            progress.warn(f"worse on the calls that were not fitted to: {'; '.join(found.worse)}")
         if output is None:
             deliver(found, render_recalibration_text(found), json, overwrite=overwrite)
             return

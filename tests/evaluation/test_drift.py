@@ -185,6 +185,41 @@ def test_a_kind_that_the_reference_lacks_is_compared_with_nothing():
     assert set(mixed.left_out) == {"fused"}
 
 
+def test_of_a_kind_that_is_not_compared_what_is_said_is_told():
+    # Of 40 fused rows 10, 20 and 10 say each label; half of them are sure by 0.6, half by 0.8.
+    now = rows(sure_of([0] * 10 + [1] * 20 + [2] * 10, [0.6, 0.8] * 20), [place // 10 for place in range(40)])
+    then = profile_of(now, patterns=["audio"] * 40, lacks={"fused": "no clip has both"})
+    assert profile_of(now, patterns=["fused"] * 40, lacks={"fused": "no"}).lacks == {}
+    found = drift(now, then, patterns=["fused"] * 40)
+    assert found.parts == () and "(no clip has both)" in found.left_out["fused"]
+    (one,) = found.alone
+    assert (one.data, one.n, one.calls) == ("fused", 40, 4)
+    assert one.now == {"anger": 25, "neutral": 50, "sadness": 25} and one.confidence == pytest.approx(0.7)
+
+
+def test_lengths_are_compared_whatever_the_words():
+    # Then 1 to 10 s; now the upper half of these, twice over: shares of 0.1 become 0 and 0.2.
+    judged = rows(sure_of([0] * 200, [0.5] * 200), [place // 4 for place in range(200)])
+    seconds = [float(1 + place % 10) for place in range(200)]
+    then = profile_of(judged, patterns=["audio"] * 200, lengths=seconds)
+    assert then.lengths is not None and then.lengths.median == 5.5 and then.lengths.n == 200
+    upper = [float(6 + place % 5) for place in range(200)]
+    found = drift(judged, then, patterns=["fused"] * 200, lengths=upper).lengths
+    assert found is not None and (found.n, found.calls, found.median, found.psi_reading) == (
+        200,
+        50,
+        8,
+        "large",
+    )
+    assert found.p_value is not None and found.p_value < 0.01
+    same = drift(judged, then, patterns=["fused"] * 200, lengths=seconds).lengths
+    assert same is not None and same.psi == 0 and same.p_value == 1
+    few = drift(judged, then, patterns=["text"] * 200, lengths=[2.0] * 29 + [None] * 171)
+    assert few.lengths is None and "29 turns with sound and times are fewer" in few.left_out["lengths"]
+    assert "lengths" not in drift(judged, then, patterns=["text"] * 200).left_out  # not asked for
+    assert ReferenceProfile.from_dict(json.loads(write_profile(then))) == then
+
+
 def test_nothing_compared_prints_no_p_but_what_to_do(tmp_path: Path):
     lines = [line(call, turn, "neutral") for call in range(12) for turn in range(4)]
     judged = drawn(np.random.default_rng(12), 40, alike=8)

@@ -18,7 +18,7 @@ from mmser.evaluation.feedback.correction_line import Correction
 from mmser.evaluation.feedback.corrections import read_feedback
 from mmser.evaluation.feedback.recalibrated_folder import write_recalibrated
 from mmser.evaluation.feedback.recalibration import (
-    CalibrationDifference,
+    CalibrationNumbers,
     Recalibration,
     deal,
     fit_scale,
@@ -168,14 +168,14 @@ def test_better_is_decided_by_the_interval_over_calls(tmp_path: Path):
     assert many.difference.nll.interval.endswith("over 30 calls, 1,000 draws")
 
 
-def test_what_got_worse_beside_the_criterion_is_named():
-    def gap(value: float) -> Score:
-        return Score(value=value, low=value - 0.01, high=value + 0.01, n=9, groups=30)
+def test_what_got_worse_beside_the_criterion_is_named_with_its_numbers():
+    def numbers(ece: float, brier: float, abstained: float) -> CalibrationNumbers:
+        scores = [Score(value=value, n=9, groups=30) for value in (ece, 1.0, brier)]
+        return CalibrationNumbers(ece=scores[0], nll=scores[1], brier=scores[2], abstained=abstained)
 
-    found = CalibrationDifference(ece=gap(0.02), nll=gap(-0.1), brier=gap(-0.01), abstained=gap(3.0))
-    assert worse_ones(found) == ("ECE", "abstention")
-    same = CalibrationDifference(ece=gap(0.0004), nll=gap(-0.1), brier=gap(0.0), abstained=gap(0.0))
-    assert worse_ones(same) == ()  # less than what is shown
+    before = numbers(0.05, 0.8, 3.0)
+    assert worse_ones(before, numbers(0.08, 0.7, 9.04)) == ("ECE 0.050 → 0.080", "abstention 3.0 → 9.0 %")
+    assert worse_ones(before, numbers(0.0504, 0.8, 2.0)) == ()  # less than what is shown
 
 
 def test_abstention_by_hand(tmp_path: Path):
@@ -202,7 +202,7 @@ def test_abstention_by_hand(tmp_path: Path):
     high = recalibrate(corrections, about(abstain_below=0.75), share=0.85, seed=seed)
     assert high.after.abstained == 100
     assert high.difference.abstained.value == pytest.approx(100 - high.before.abstained)
-    assert "abstention" in high.worse and any("abstention got worse" in note for note in high.notes)
+    assert f"abstention {high.before.abstained:.1f} → 100.0 %" in high.worse
 
 
 @settings(max_examples=30, deadline=None)

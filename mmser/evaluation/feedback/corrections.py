@@ -2,7 +2,7 @@
 
 A `feedback.jsonl` holds one JSON object a line, one for each turn that a reader corrected or confirmed:
 
-    {"schema": "mmser.feedback/1", "call_id": "call.wav", "recording_sha256": "9f2c…",
+    {"schema": "mmser.feedback/1", "call_id": "call", "recording_sha256": "9f2c…",
      "model_id": "mmser-default", "model_revision": "f991…", "turn_id": "t2", "start": 4.1, "end": 7.9,
      "predicted_label": "neutral", "predicted_top": "neutral",
      "probabilities": {"anger": 0.2, "disgust": 0.02, "fear": 0.03, "happiness": 0.05, "neutral": 0.55,

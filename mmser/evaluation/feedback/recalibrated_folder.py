@@ -38,7 +38,7 @@ Reviewers choose which turns they correct: these are no random sample of calls.
 {rows}
 | abstains, % | {found.before.abstained:.1f} | {found.after.abstained:.1f} | {abstained} |
 
-Criterion: {found.criterion}. {verdict}.
+Criterion: {found.criterion}. {verdict}.{worse}
 
 {notes}The card and the numbers of the original are not copied, since its probabilities are not these: see
 there for data, credits, limits and accuracy. Most probable emotions stay what they were, but for long turns
@@ -136,5 +136,6 @@ def _note(found: Recalibration, license: str) -> str:
         rows="\n".join(rows),
         abstained=shown(found.difference.abstained),
         verdict=verdict(found),
+        worse=f" Worse though: {'; '.join(found.worse)}." if found.worse else "",
         notes="".join(f"Note: {note}.\n\n" for note in found.notes),
     )

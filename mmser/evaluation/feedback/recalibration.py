@@ -98,7 +98,7 @@ class Recalibration(Record):
     difference: CalibrationDifference
     criterion: str = CRITERION
     better: bool  # by the criterion
-    worse: tuple[str, ...] = ()  # of ECE, Brier and abstention, those that are worse after it
+    worse: tuple[str, ...] = ()  # of ECE, Brier and abstention, what got worse: "ECE 0.052 → 0.081"
     forced: bool = False  # whether a model was written although it is not better
     abstain_below: float  # which stays
     notes: tuple[str, ...] = ()
@@ -142,6 +142,8 @@ def recalibrate(
     abstains = _abstains(before, after, model.abstain_below)
     difference = _difference(before, after, by_call, abstains)
     gap = difference.nll
+    before_numbers = _numbers(before, by_call, before.abstained)
+    after_numbers = _numbers(after, by_call, abstains)
     return Recalibration(
         model_id=model.id,
         model_revision=model.revision,
@@ -152,13 +154,13 @@ def recalibrate(
         unchanged=fit.unchanged,
         old=old,
         new=new,
-        before=_numbers(before, by_call, before.abstained),
-        after=_numbers(after, by_call, abstains),
+        before=before_numbers,
+        after=after_numbers,
         difference=difference,
         better=gap.high is not None and gap.high < 0,
-        worse=worse_ones(difference),
+        worse=worse_ones(before_numbers, after_numbers),
         abstain_below=model.abstain_below,
-        notes=tuple(_notes(fit, difference, known=known)),
+        notes=tuple(_notes(fit, known=known)),
         share=share,
         draws=draws,
         seed=seed,
@@ -332,10 +334,18 @@ def _difference(before: Judged, after: Judged, by_call: Resampler, abstains: Boo
     )
 
 
-def worse_ones(gap: CalibrationDifference) -> tuple[str, ...]:
-    """Return which of the numbers beside the criterion are worse by more than half a digit that is shown."""
-    found = (("ECE", gap.ece, 5e-4), ("Brier", gap.brier, 5e-4), ("abstention", gap.abstained, 0.05))
-    return tuple(name for name, score, least in found if score.value is not None and score.value >= least)
+def worse_ones(before: CalibrationNumbers, after: CalibrationNumbers) -> tuple[str, ...]:
+    """Return what got worse of the numbers beside the criterion, in the digits that are shown."""
+    pairs = (
+        ("ECE", before.ece.value, after.ece.value, 3, ""),
+        ("Brier", before.brier.value, after.brier.value, 3, ""),
+        ("abstention", before.abstained, after.abstained, 1, " %"),
+    )
+    return tuple(
+        f"{name} {old:.{digits}f} → {new:.{digits}f}{unit}"
+        for name, old, new, digits, unit in pairs
+        if old is not None and new is not None and round(new, digits) > round(old, digits)
+    )
 
 
 def verdict(found: Recalibration) -> str:
@@ -362,7 +372,7 @@ def scores_of(found: Recalibration) -> dict[str, tuple[Score, Score, Score]]:
     }
 
 
-def _notes(fit: _Fit, gap: CalibrationDifference, *, known: bool) -> list[str]:
+def _notes(fit: _Fit, *, known: bool) -> list[str]:
     notes = []
     if not known:
         notes.append("some corrections do not say what they were judged from: one scale is fitted to all")
@@ -371,9 +381,6 @@ def _notes(fit: _Fit, gap: CalibrationDifference, *, known: bool) -> list[str]:
             "a temperature lies at the end of what is allowed: the turns that were fitted to are too few, or "
             "hardly one is right"
         )
-    worse = worse_ones(gap)
-    if worse:
-        notes.append(f"{' and '.join(worse)} got worse on the scored calls: look at the table before use")
     return notes
 
 

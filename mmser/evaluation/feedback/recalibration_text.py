@@ -33,4 +33,6 @@ def render_recalibration_text(found: Recalibration) -> str:
         f"Criterion: {found.criterion}.",
         f"{verdict(found)}.",
     ]
+    if found.worse:
+        lines.append(f"Worse though, on these calls: {'; '.join(found.worse)}.")
     return "\n".join([*lines, *(f"Note: {note}" for note in found.notes)])

@@ -56,7 +56,12 @@ def _scores(result: FeedbackResult) -> list[tuple[str, ...]]:
         named += [("intensity levels, UAR, %", level.uar, 1), ("intensity, quadratic kappa", level.kappa, 3)]
     # The scores know calls as dialogues.
     rows = [
-        (name, shown(score, digits), f"{score.n:,}", score.interval.replace("dialogue", "call"))
+        (
+            name,
+            shown(score, digits).replace("-", "\N{MINUS SIGN}"),
+            f"{score.n:,}",
+            score.interval.replace("dialogue", "call"),
+        )
         for name, score, digits in named
     ]
     answered = (("WA", coverage.accuracy_answered), ("UAR", coverage.uar_answered))

@@ -130,7 +130,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(
     for options, code, message in (
         (("-o", tmp_path / "file"), 2, "is a file; give a new folder"),
         (("-o", tmp_path / "file" / "new"), 1, "a file stands where the output folder should be"),
-        (("-o", "/proc/new"), 1, "takes no files"),
+        (("-o", "/proc/new"), 1, "cannot be written"),
         (("--json", tmp_path / "file" / "c.json"), 1, "a file stands where the output folder should be"),
         (("--json", "/dev/full"), 1, "is not a file that can be replaced"),
         (("-o", tmp_path / "new", "--json", tmp_path / "new"), 2, "stands where -o"),

@@ -98,7 +98,7 @@ def test_a_json_file_that_cannot_be_is_refused_before_the_work(
         (tmp_path / "file" / "c.json", "a file stands where the output folder should be"),
         (tmp_path, "is not a file that can be replaced"),
         ("/dev/full", "is not a file that can be replaced"),
-        ("/proc/c.json", "takes no files"),
+        ("/proc/c.json", "cannot be written"),
     ):
         ran = mmser("compare", *results, "--json", target)
         assert ran.code == 1 and message in ran.error and ran.out == "" and "comparing" not in ran.err

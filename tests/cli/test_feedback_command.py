@@ -128,7 +128,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(mmser, folder
     (tmp_path / "file").touch()
     for output, message in (
         (tmp_path / "file", "a file stands where the output folder should be"),
-        ("/proc/new", "takes no files"),
+        ("/proc/new", "cannot be written"),
     ):
         ran = mmser("evaluate", folder, "--from-feedback", path, "-o", output)
         assert ran.code == 1 and message in ran.error and ran.out == ""

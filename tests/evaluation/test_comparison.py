@@ -258,7 +258,11 @@ def test_a_baseline_of_all_speakers_beside_a_model_of_some_counts_the_rest(
     assert (comparison.n, comparison.a.alone, comparison.b.alone) == (40, 0, 20)
     said = render_comparison_text(comparison)
     assert "Compared are the 40 rows that both answered; 20 of B are left out." in said
-    assert "the rows of made are others" in said
+    assert "rows_sha256" not in said  # of other rows the digest is another
+    renewed = evaluation("b", {"made": "of other texts"}, protocol="leave-one-speaker-out")
+    changed = write_result(tmp_path / "new", where(second, np.arange(40)), renewed)
+    with pytest.raises(DataError, match=r"the rows of made are others \(rows_sha256\)"):
+        compare_folders(some, changed)
 
 
 # --- what a difference shows -------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def compare_folders(
         UsageError: if both are one folder.
         DataError: if a folder lacks a file, one is damaged or of a newer version, answers are not those of
             the result beside them, no row is common, a common row has other labels, or, unless allowed,
-            folds, data or known labels differ under one protocol.
+            folds or corpora differ under one protocol, or the same rows or the known labels do.
     """
     if a.exists() and b.exists() and a.samefile(b):
         raise UsageError(f"{a} and {b} are one folder; give two evaluations")
@@ -54,8 +54,8 @@ def compare_folders(
     judged = tuple(
         read_answers(folder / ANSWERS, one.answers_sha256) for folder, one in zip((a, b), about, strict=True)
     )
-    told, differs = _protocols(*about), _differences(*about, judged[0].labels, judged[1].labels)
-    if differs and not (told or allow_different):
+    told, differs = _protocols(*about), _differences(*about, *judged)
+    if differs and not allow_different:
         raise DataError(
             f"{a} and {b} are not of the same rows: {'; '.join(differs)}; evaluate both alike, or give "
             "--allow-different to compare the rows that both answered"
@@ -96,26 +96,37 @@ def _protocols(a: Evaluation, b: Evaluation) -> list[str]:
         one, other = getattr(a.protocol, what), getattr(b.protocol, what)
         if one != other:
             found.append(f"the {'protocol' if what == 'name' else what} is {one} in A and {other} in B")
+    corpora = [{info.corpus for info in one.data} for one in (a, b)]
+    for name, alone in (("A", corpora[0] - corpora[1]), ("B", corpora[1] - corpora[0])):
+        if found and alone:  # other protocols score other rows, perhaps none of a corpus
+            found.append(f"{name} alone has {', '.join(sorted(alone))}")
     return found
 
 
-def _differences(a: Evaluation, b: Evaluation, labels_a: Sequence[str], labels_b: Sequence[str]) -> list[str]:
+def _differences(a: Evaluation, b: Evaluation, rows_a: Judged, rows_b: Judged) -> list[str]:
     """Return a clause for each other way in which two evaluations are not of the same rows."""
     found = []
+    alike = not _protocols(a, b)
     held = [sorted(fold.held_out for fold in one.protocol.folds) for one in (a, b)]
-    if a.protocol.name == b.protocol.name and all(held) and held[0] != held[1]:
+    if alike and all(held) and held[0] != held[1]:
         found.append("the folds hold out others")
     digests = [{info.corpus: info.rows_sha256 for info in one.data} for one in (a, b)]
     own, others = digests
     for name, alone in (("A", own.keys() - others.keys()), ("B", others.keys() - own.keys())):
-        if alone:
+        if alike and alone:
             found.append(f"{name} alone has {', '.join(sorted(alone))}")
     changed = sorted(corpus for corpus in own.keys() & others.keys() if own[corpus] != others[corpus])
+    if not alike:  # they score more or fewer rows: their number is told, and their digests cannot be alike
+        changed = [corpus for corpus in changed if _named(rows_a, corpus) == _named(rows_b, corpus)]
     if changed:
         found.append(f"the rows of {', '.join(changed)} are others (rows_sha256)")
-    if set(labels_a) != set(labels_b):
-        found.append(f"A knows the labels {', '.join(labels_a)} and B {', '.join(labels_b)}")
+    if set(rows_a.labels) != set(rows_b.labels):
+        found.append(f"A knows the labels {', '.join(rows_a.labels)} and B {', '.join(rows_b.labels)}")
     return found
+
+
+def _named(judged: Judged, corpus: str) -> set[str]:
+    return {example.id for example in judged.examples if example.corpus == corpus}
 
 
 def _common(a: Judged, b: Judged) -> tuple[Judged, Judged]:

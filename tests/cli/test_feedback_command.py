@@ -108,6 +108,11 @@ def test_corrections_come_through_a_pipe(mmser, folder: Path, tmp_path: Path):
     ran = mmser("evaluate", folder, "--from-feedback", pipe, "--json", "--quiet")
     writer.join()
     assert FeedbackResult.from_dict(json.loads(ran.out)).n == 48
+    writer = threading.Thread(target=pipe.write_bytes, args=(path.read_bytes(),))
+    writer.start()
+    twice = mmser("evaluate", folder, "--from-feedback", pipe, "--from-feedback", pipe)
+    writer.join()
+    assert twice.code == 1 and "is a pipe, which can be read once, and is given twice" in twice.error
 
 
 def test_unknown_labels_come_all_at_once_with_counts_and_places(mmser, folder: Path, tmp_path: Path):

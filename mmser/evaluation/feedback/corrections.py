@@ -74,6 +74,8 @@ def read_feedback(
     numbers: dict[Path, int] = {}
     unknown = _Unknown()
     for path in paths:
+        if path.is_fifo() and path.resolve() in numbers:
+            raise DataError(f"{path} is a pipe, which can be read once, and is given twice; give it once")
         lines = _lines(path)
         if not lines:
             raise DataError(f"{path} holds no corrections; {REMEDY}")

@@ -4,7 +4,9 @@
     python scripts/make_references.py --data FOLDER
 
 `training_data.json` keeps evaluations from scoring the model on its own speakers; drift is told against
-`validation_profile.json` (`mmser evaluate --from-feedback`). FOLDER holds corpora/ and text/.
+`validation_profile.json` (`mmser evaluate --from-feedback`). The profile has rows of sound alone and of words
+alone; it has none with both, since no validation row has words of its own beside its sound. FOLDER holds
+corpora/ and text/.
 """
 
 import argparse
@@ -18,16 +20,17 @@ import torch
 
 from mmser.data import examples_of, load_corpora
 from mmser.evaluation.division.training_data import training_data, write_training_data
-from mmser.evaluation.feedback.drift import PROFILE, profile_of, write_profile
+from mmser.evaluation.feedback.profile import PROFILE, profile_of, write_profile
 from mmser.evaluation.judged import join
 from mmser.evaluation.judging import is_labelled, judge
-from mmser.evaluation.sounds import Sounds
+from mmser.evaluation.sounds import Sounds, seconds_of
 from mmser.loading import load_model
 from mmser.report.writing import write_outputs
 from mmser.training.config import read_config
 
 HOME = Path(__file__).resolve().parent.parent
 SHIPPED = HOME / "mmser" / "assets" / "model"
+NOT_FUSED = "its validation clips speak a script's sentences, and its validation texts have no sound"
 
 
 def main() -> None:
@@ -48,8 +51,14 @@ def main() -> None:
     read = [row for row in held if row.audio is None and row.emotions]
     with Sounds() as sounds:
         said = [judge(model, processor, part, sounds) for part in (heard, read)]
-    patterns = ["audio"] * len(said[0]) + ["text"] * len(said[1])
-    profile = profile_of(join(said), patterns=patterns, revision=info.revision)
+        lengths = [seconds_of(sounds.read(row)) for row in said[0].examples]
+    profile = profile_of(
+        join(said),
+        patterns=["audio"] * len(said[0]) + ["text"] * len(said[1]),
+        lengths=[*lengths, *[None] * len(said[1])],
+        lacks={"fused": NOT_FUSED},
+        revision=info.revision,
+    )
     write_outputs({options.target / PROFILE: write_profile(profile)}, overwrite=True)
     print(f"{options.target / PROFILE}: {', '.join(f'{n} {p.n} rows' for n, p in profile.parts.items())}")
 

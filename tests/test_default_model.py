@@ -16,7 +16,7 @@ import mmser
 from mmser.audio import open_recording
 from mmser.data import Example, examples_of, load_corpora
 from mmser.evaluation.division.training_data import read_training_data, training_data
-from mmser.evaluation.feedback.drift import read_reference
+from mmser.evaluation.feedback.profile import read_reference
 from mmser.evaluation.scores.metrics import uar
 from mmser.labels import EMOTIONS
 from mmser.model import MmserModel, MmserProcessor
@@ -181,6 +181,8 @@ def test_what_drift_is_told_against_is_of_these_weights():
     profile = read_reference(FOLDER)
     assert profile.revision == hashlib.sha256((FOLDER / "model.safetensors").read_bytes()).hexdigest()
     assert profile.labels == EMOTIONS and set(profile.parts) == {"all", "audio", "text"}
+    assert profile.lengths is not None and profile.lengths.n == profile.parts["audio"].n
+    assert set(profile.lacks) == {"fused"}
 
 
 def test_it_knows_whom_it_was_trained_on(data_dir: Path):

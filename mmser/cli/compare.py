@@ -19,8 +19,13 @@ mmser compare out/mine out/svm --metric UAR --metric NLL
 
 mmser compare out/mine out/default --json - | jq '.parts[].differences'
 
-A and B are folders that mmser evaluate or mmser baseline wrote with -o. The difference is A minus B; NLL is
-better where it is lower.
+A and B are folders that mmser evaluate or mmser baseline wrote with -o; their protocols may differ, as of a
+finished model and of a baseline that was trained on folds: the rows that both answered are paired. The
+difference is A minus B; NLL is better where it is lower.
+
+The rule: one is better where the 95 % interval of the difference leaves 0 out and p, corrected over the
+corpora (Holm), is under 0.05; where one of the two says so and the other does not, it is borderline. With 5
+groups (speakers or dialogues) or fewer p cannot fall under 0.05: not decidable.
 """
 
 
@@ -37,7 +42,7 @@ def compare(
     allow_different: Annotated[
         bool,
         typer.Option(
-            "--allow-different", help="Compare the rows that both answered although protocols or data differ."
+            "--allow-different", help="Compare the rows that both answered although folds or data differ."
         ),
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap and the swaps.")] = 0,
@@ -47,12 +52,15 @@ def compare(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Compare two evaluations row by row: differences with intervals, and tests by whole groups."""
+    """Compare two evaluations row by row: differences with intervals, and tests by whole groups.
+
+    One is called better where interval and test both say so; the rule stands below.
+    """
     check_json(json, overwrite=overwrite, inputs=(a, b))
     with Progress(quiet=quiet) as progress:
         progress.say(f"mmser {__version__}: comparing {a} and {b}")
         # Imported here: the line above is printed before much is loaded.
-        from mmser.evaluation.comparing.comparison import render_comparison_text
+        from mmser.evaluation.comparing.comparison_text import render_comparison_text
         from mmser.evaluation.comparing.pairing import compare_folders
 
         found = compare_folders(

@@ -103,7 +103,10 @@ def evaluate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")] = False,
     from_feedback: Annotated[
         list[Path] | None,
-        typer.Option(help="Score past reports against corrections (feedback.jsonl); may be repeated."),
+        typer.Option(
+            help="Score past reports against corrections: feedback.jsonl, as the report's page downloads it "
+            "(mmser calibrate --help shows a line); may be repeated."
+        ),
     ] = None,
     against: Annotated[
         Path | None,

@@ -9,7 +9,7 @@ from mmser.cli.corpora import data_folder, read_corpora
 from mmser.cli.request import Request
 from mmser.errors import UsageError
 from mmser.evaluation.candidates import Candidate
-from mmser.evaluation.comparing.answers import write_answers
+from mmser.evaluation.comparing.answers import answers_digest, write_answers
 from mmser.evaluation.damage.degradations import DEGRADATIONS
 from mmser.evaluation.division.known_speakers import require_unseen
 from mmser.evaluation.division.protocols import PROTOCOLS
@@ -108,13 +108,15 @@ def deliver(
     """Write the files of a result, all or none, and return what is printed."""
     from json import dumps
 
+    answers = write_answers(judged)
+    evaluation = replace(evaluation, answers_sha256=answers_digest(answers))
     document = dumps(evaluation.to_dict(), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     if files:
         contents = {
             files["html"]: render_html(evaluation),
             files["md"]: render_markdown(evaluation),
             files["json"]: document,
-            files["csv"]: write_answers(judged),
+            files["csv"]: answers,
         }
         write_outputs(contents, overwrite=overwrite)
     if as_json:

@@ -1,14 +1,17 @@
 """`--json FILE` and `--json -`: a result as a document, in a file beside the text or in its place."""
 
 from collections.abc import Sequence
+from json import dumps
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
 
 from mmser.cli.console import print_result
-from mmser.errors import UsageError
+from mmser.errors import OutputError, UsageError
 from mmser.record import Record
+from mmser.report.writing import check_outputs, write_outputs
 
 STDOUT = "-"
 JsonFile = Annotated[
@@ -19,7 +22,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the JSON f
 
 
 def check_json(target: str | None, *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
-    """Refuse a file that stands there already, before any work is done.
+    """Refuse a file that stands there already, or that cannot be written, before any work is done.
 
     Args:
         target: what follows --json.
@@ -28,16 +31,41 @@ def check_json(target: str | None, *, overwrite: bool, inputs: Sequence[Path] = 
 
     Raises:
         UsageError: if it does and may not be replaced, or is one of the inputs.
+        OutputError: if it is no file, or its folder cannot be there.
     """
-    if target not in (None, STDOUT):
-        place = Path(str(target)).resolve()
-        read = next((i for i in inputs if i.resolve() in (place, *place.parents)), None)
-        if read is not None:
-            raise UsageError(
-                f"--json {target} would be written over what is read ({read}); choose another file"
-            )
-    if target not in (None, STDOUT) and Path(str(target)).exists() and not overwrite:
+    if target is None or target == STDOUT:
+        return
+    path = Path(target)
+    place = path.resolve()
+    read = next((i for i in inputs if i.resolve() in (place, *place.parents)), None)
+    if read is not None:
+        raise UsageError(f"--json {target} would be written over what is read ({read}); choose another file")
+    if path.is_file() and not overwrite:
         raise UsageError(f"--json {target} exists; give --overwrite to replace it, or another file")
+    check_outputs([path], overwrite=overwrite)
+    require_writable(path)
+
+
+def require_writable(path: Path) -> None:
+    """Refuse a file or folder that could not be made where it should lie, before any work is done.
+
+    Raises:
+        OutputError: if the nearest folder that exists takes no new files.
+    """
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        with TemporaryFile(dir=folder):  # permissions do not tell of all that keeps a file from being made
+            pass
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise OutputError(
+            f"{path} cannot be written: {folder} takes no files ({why}); choose another"
+        ) from error
+
+
+def as_json(found: Record) -> str:
+    """Return a result as the document that is printed or written."""
+    return dumps(found.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
 
 
 def deliver(found: Record, text: str, target: str | None, *, overwrite: bool) -> None:
@@ -46,14 +74,10 @@ def deliver(found: Record, text: str, target: str | None, *, overwrite: bool) ->
     Raises:
         OutputError: if the file cannot be written, or stdout takes no more.
     """
-    from json import dumps
-
-    document = dumps(found.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
+    document = as_json(found)
     if target == STDOUT:
         print_result(document)
         return
     if target is not None:
-        from mmser.report.writing import write_outputs
-
         write_outputs({Path(target): document + "\n"}, overwrite=overwrite)
     print_result(text)

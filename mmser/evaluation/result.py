@@ -297,3 +297,4 @@ class Evaluation(Record):
     warnings: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)  # step → how long it took here
     settings: dict[str, str] = field(default_factory=dict)  # how to print it again: the command's options
+    answers_sha256: str | None = None  # of the answers.csv beside it (`answers_digest`); None = not told

@@ -57,7 +57,7 @@ def test_different_rows_need_a_flag_that_is_told(mmser, results: tuple[Path, Pat
     assert ran.code == 1 and "the rows of ravdess are others" in ran.error and ran.out == ""
     ran = mmser("compare", results[0], other, "--allow-different")
     assert ran.code == 0 and "mmser: warning: A and B differ: the rows of ravdess are others" in ran.err
-    assert "Not of the same rows: the rows of ravdess are others" in ran.out
+    assert "Not alike: the rows of ravdess are others (rows_sha256). Compared are the 240 rows" in ran.out
 
 
 def test_what_cannot_be_compared_is_one_line(mmser, results: tuple[Path, Path], tmp_path: Path):
@@ -74,7 +74,13 @@ def test_what_cannot_be_compared_is_one_line(mmser, results: tuple[Path, Path], 
 
 
 def test_too_few_groups_to_show_a_difference_are_told(mmser, tmp_path: Path):
-    for speakers, said in ((4, "4 speakers: p is 0.125 at least"), (6, "t over 6 speakers\n")):
+    for speakers, said in (
+        (
+            4,
+            "decidable with 4 groups\n  t over 4 speakers: p is 0.125 at least, so nothing can be decided",
+        ),
+        (6, "t over 6 speakers\n"),
+    ):
         sides = pair(rows=60, speakers=speakers)
         folders = [
             write_result(tmp_path / f"{speakers}{n}", one, evaluation("x", {"made": "s"}))
@@ -82,6 +88,20 @@ def test_too_few_groups_to_show_a_difference_are_told(mmser, tmp_path: Path):
         ]
         ran = mmser("compare", *folders)
         assert ran.code == 0 and said in ran.out
+
+
+def test_a_json_file_that_cannot_be_is_refused_before_the_work(
+    mmser, results: tuple[Path, Path], tmp_path: Path
+):
+    (tmp_path / "file").touch()
+    for target, message in (
+        (tmp_path / "file" / "c.json", "a file stands where the output folder should be"),
+        (tmp_path, "is not a file that can be replaced"),
+        ("/dev/full", "is not a file that can be replaced"),
+        ("/proc/c.json", "cannot be written"),
+    ):
+        ran = mmser("compare", *results, "--json", target)
+        assert ran.code == 1 and message in ran.error and ran.out == "" and "comparing" not in ran.err
 
 
 def test_names_from_a_file_move_no_cursor(mmser, results: tuple[Path, Path], tmp_path: Path):

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mmser.evaluation.feedback.corrections import Correction, read_feedback
+from mmser.evaluation.feedback.correction_line import Correction
+from mmser.evaluation.feedback.corrections import read_feedback
 
 LABELS = ("anger", "neutral", "sadness")
 REVISION = "f" * 64

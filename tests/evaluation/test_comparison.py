@@ -10,10 +10,21 @@ import pytest
 from sklearn.metrics import average_precision_score, matthews_corrcoef
 
 from mmser.errors import DataError, UsageError
-from mmser.evaluation.comparing.comparison import NAMES, ComparedPart, Comparison, Difference, compare, holm
+from mmser.evaluation.comparing.answers import answers_digest, read_answers, write_answers
+from mmser.evaluation.comparing.comparison import (
+    NAMES,
+    NLL,
+    ComparedPart,
+    Comparison,
+    Difference,
+    compare,
+    holm,
+    verdict_of,
+)
+from mmser.evaluation.comparing.comparison_text import render_comparison_text
 from mmser.evaluation.comparing.pairing import compare_folders
 from mmser.evaluation.judged import Judged, where
-from mmser.evaluation.result import FoldInfo
+from mmser.evaluation.result import FoldInfo, Score
 from mmser.evaluation.scores.metrics import concordance, macro_f1, uar, weighted_f1
 from tests.evaluation.two_results import LABELS, evaluation, example, guesses, pair, write_result
 
@@ -41,7 +52,7 @@ def test_scores_and_agreement_by_hand():
     assert one.difference.groups == 4 and one.difference.n == 8
     # Every speaker gives the same difference: of 2^4 ways to swap, none and all give 50.
     assert one.p_value == one.p_holm == pytest.approx(2 / 16)
-    assert one.verdict == "no difference shown"  # four speakers can show none: p is 0.125 at least
+    assert one.verdict == "not decidable"  # of four speakers p is 0.125 at least
     nll = found(part)["NLL"]
     # 0.8 eight times; 0.5 four times, and 0.25 four times where the other label was guessed.
     assert nll.a == pytest.approx(-np.log(0.8))
@@ -201,8 +212,6 @@ def _more_labels(folder: Path, judged: Judged) -> Path:
 @pytest.mark.parametrize(
     ("write", "message"),
     [
-        (_about(protocol="speaker-folds"), "the protocol is split in A and speaker-folds in B"),
-        (_about(split="validation"), "the split is test in A and validation in B"),
         (_held, "the folds hold out others"),
         (_data(made="other"), r"the rows of made are others \(rows_sha256\)"),
         (_data(made="sha of made", meld="x"), "B alone has meld"),
@@ -219,6 +228,121 @@ def test_what_differs_is_refused_or_told(
     comparison = compare_folders(folders[0], other, allow_different=True)
     assert len(comparison.differs) == 1 and comparison.n == 60
     assert found(comparison.parts[0])["UAR"].b == found(compare_folders(*folders).parts[0])["UAR"].b
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (
+            _about(protocol="leave-one-speaker-out"),
+            "the protocol is split in A and leave-one-speaker-out in B",
+        ),
+        (_about(split="all"), "the split is test in A and all in B"),
+    ],
+)
+def test_other_protocols_are_paired_by_row_and_told(
+    write: Callable[[Path, Judged], Path], message: str, folders: tuple[Path, Path], tmp_path: Path
+):
+    _, second = pair(rows=60, seed=5)
+    other = compare_folders(folders[0], write(tmp_path / "other", second))
+    assert other.differs == (message,) and other.parts == compare_folders(*folders).parts
+
+
+def test_a_baseline_of_all_speakers_beside_a_model_of_some_counts_the_rest(
+    folders: tuple[Path, Path], tmp_path: Path
+):
+    first, second = pair(rows=60, seed=5)
+    some = write_result(tmp_path / "some", where(first, np.arange(40)), evaluation("a", {"made": "of 40"}))
+    trained = evaluation("b", {"made": "of 60"}, protocol="leave-one-speaker-out")
+    comparison = compare_folders(some, write_result(tmp_path / "all", second, trained))
+    assert (comparison.n, comparison.a.alone, comparison.b.alone) == (40, 0, 20)
+    said = render_comparison_text(comparison)
+    assert "Compared are the 40 rows that both answered; 20 of B are left out." in said
+    assert "rows_sha256" not in said  # of other rows the digest is another
+    renewed = evaluation("b", {"made": "of other texts"}, protocol="leave-one-speaker-out")
+    changed = write_result(tmp_path / "new", where(second, np.arange(40)), renewed)
+    with pytest.raises(DataError, match=r"the rows of made are others \(rows_sha256\)"):
+        compare_folders(some, changed)
+
+
+# --- what a difference shows -------------------------------------------------------------------------------
+
+
+def _made(low: float | None, high: float | None, groups: int, metric: str = "UAR") -> Difference:
+    value = None if low is None or high is None else (low + high) / 2
+    gap = Score(value=value or 1.0, low=low, high=high, n=9, groups=groups)
+    return Difference(
+        metric=metric, a=1.0, b=0.0, difference=gap, p_value=None, p_holm=None, verdict="not decidable"
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "groups", "p_holm", "shown"),
+    [
+        (1.0, 3.0, 30, 0.01, "A better"),
+        (-3.0, -1.0, 30, 0.01, "B better"),
+        (-1.0, 3.0, 30, 0.3, "no difference shown"),
+        (1.0, 3.0, 30, 0.3, "borderline"),
+        (-1.0, 3.0, 30, 0.04, "borderline"),
+        (1.0, 3.0, 6, 2 / 64, "A better"),
+        (1.0, 3.0, 5, 2 / 32, "not decidable"),  # whatever the interval says
+        (None, None, 30, 0.01, "not decidable"),
+        (1.0, 3.0, 30, None, "A better"),  # average precision has no p
+        (-1.0, 3.0, 30, None, "no difference shown"),
+    ],
+)
+def test_interval_and_p_decide_together(
+    low: float | None, high: float | None, groups: int, p_holm: float | None, shown: str
+):
+    assert verdict_of(_made(low, high, groups), p_holm) == shown
+    turned = {"A better": "B better", "B better": "A better"}
+    assert verdict_of(_made(low, high, groups, NLL), p_holm) == turned.get(shown, shown)
+
+
+# --- a result and its answers ------------------------------------------------------------------------------
+
+
+def test_answers_of_another_run_are_refused(tmp_path: Path):
+    first, second = pair(rows=60, seed=5)
+    folders = []
+    for name, judged in (("a", first), ("b", second)):
+        about = evaluation(
+            name, {"made": "sha of made"}, answers_sha256=answers_digest(write_answers(judged))
+        )
+        folders.append(write_result(tmp_path / name, judged, about))
+    assert compare_folders(*folders).n == 60
+    answers = folders[1] / "answers.csv"
+    answers.write_bytes((folders[0] / "answers.csv").read_bytes())
+    with pytest.raises(
+        DataError, match=r"b/answers\.csv is not the file that the result beside it was written"
+    ):
+        compare_folders(*folders)
+    assert read_answers(answers).labels == LABELS  # alone it is a table like any other
+
+
+def test_a_field_that_is_not_known_is_named(folders: tuple[Path, Path]):
+    path = folders[1] / "evaluation.json"
+    data = json.loads(path.read_text("utf-8"))
+    data["protocol"]["folds"][0]["more"] = 3
+    path.write_text(json.dumps(data), "utf-8")
+    with pytest.raises(DataError, match=r"protocol\.folds\.0 has no field 'more'"):
+        compare_folders(*folders)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "parts is missing, and must be a list"),
+        ({}, "parts is an empty object, and must be a list"),
+        ([[]], "parts.0 is an empty list, and must be an object"),
+        (True, "parts is true, and must be a list"),
+    ],
+)
+def test_values_are_called_by_plain_words(value: object, message: str, folders: tuple[Path, Path]):
+    path = folders[1] / "evaluation.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"parts": value}), "utf-8")
+    with pytest.raises(DataError, match=message):
+        compare_folders(*folders)
 
 
 def test_no_common_row_and_other_labels_are_always_refused(folders: tuple[Path, Path], tmp_path: Path):
@@ -252,12 +376,11 @@ def test_one_folder_twice_is_wrong_usage(folders: tuple[Path, Path], tmp_path: P
     [
         (None, "holds no evaluation.json; give a folder that mmser evaluate or baseline wrote"),
         ("{", "cannot be read as JSON: "),
-        ("[]", "has the schema None, and not mmser.evaluation/1"),
+        ("[]", "is no document of the schema mmser.evaluation/1: it is an empty list"),
         ('{"schema": "mmser.evaluation/2"}', "schema mmser.evaluation/2, but this mmser reads version 1"),
-        ('{"audio": {}}', "has the schema None, .*that mmser evaluate or baseline wrote"),
+        ('{"audio": {}}', "its schema is missing; .*that mmser evaluate or baseline wrote"),
         ('{"schema": "mmser.evaluation/1"}', "is damaged: "),
         ('{"schema": "mmser.evaluation/1", "parts": 3}', "is damaged: "),
-        ('{"schema": "mmser.evaluation/1", "more": 3}', "no field 'more'"),
     ],
 )
 def test_a_missing_or_damaged_result_is_one_sentence(

@@ -10,15 +10,10 @@ import pytest
 from mmser.data import Example
 from mmser.errors import DataError
 from mmser.evaluation.comparing.answers import write_answers
-from mmser.evaluation.feedback.drift import (
-    FEW_CALLS,
-    ReferenceProfile,
-    drift,
-    profile_of,
-    read_reference,
-    write_profile,
-)
-from mmser.evaluation.feedback.scoring import render_feedback_text, score_feedback
+from mmser.evaluation.feedback.drift import FEW_CALLS, drift
+from mmser.evaluation.feedback.profile import ReferenceProfile, profile_of, read_reference, write_profile
+from mmser.evaluation.feedback.scoring import score_feedback
+from mmser.evaluation.feedback.scoring_text import render_feedback_text
 from mmser.evaluation.judged import Floats, Judged, emotion_only, where
 from tests.evaluation.feedback_lines import LABELS, REVISION, corrections_of, line, said
 from tests.evaluation.two_results import evaluation, write_result
@@ -190,6 +185,41 @@ def test_a_kind_that_the_reference_lacks_is_compared_with_nothing():
     assert set(mixed.left_out) == {"fused"}
 
 
+def test_of_a_kind_that_is_not_compared_what_is_said_is_told():
+    # Of 40 fused rows 10, 20 and 10 say each label; half of them are sure by 0.6, half by 0.8.
+    now = rows(sure_of([0] * 10 + [1] * 20 + [2] * 10, [0.6, 0.8] * 20), [place // 10 for place in range(40)])
+    then = profile_of(now, patterns=["audio"] * 40, lacks={"fused": "no clip has both"})
+    assert profile_of(now, patterns=["fused"] * 40, lacks={"fused": "no"}).lacks == {}
+    found = drift(now, then, patterns=["fused"] * 40)
+    assert found.parts == () and "(no clip has both)" in found.left_out["fused"]
+    (one,) = found.alone
+    assert (one.data, one.n, one.calls) == ("fused", 40, 4)
+    assert one.now == {"anger": 25, "neutral": 50, "sadness": 25} and one.confidence == pytest.approx(0.7)
+
+
+def test_lengths_are_compared_whatever_the_words():
+    # Then 1 to 10 s; now the upper half of these, twice over: shares of 0.1 become 0 and 0.2.
+    judged = rows(sure_of([0] * 200, [0.5] * 200), [place // 4 for place in range(200)])
+    seconds = [float(1 + place % 10) for place in range(200)]
+    then = profile_of(judged, patterns=["audio"] * 200, lengths=seconds)
+    assert then.lengths is not None and then.lengths.median == 5.5 and then.lengths.n == 200
+    upper = [float(6 + place % 5) for place in range(200)]
+    found = drift(judged, then, patterns=["fused"] * 200, lengths=upper).lengths
+    assert found is not None and (found.n, found.calls, found.median, found.psi_reading) == (
+        200,
+        50,
+        8,
+        "large",
+    )
+    assert found.p_value is not None and found.p_value < 0.01
+    same = drift(judged, then, patterns=["fused"] * 200, lengths=seconds).lengths
+    assert same is not None and same.psi == 0 and same.p_value == 1
+    few = drift(judged, then, patterns=["text"] * 200, lengths=[2.0] * 29 + [None] * 171)
+    assert few.lengths is None and "29 turns with sound and times are fewer" in few.left_out["lengths"]
+    assert "lengths" not in drift(judged, then, patterns=["text"] * 200).left_out  # not asked for
+    assert ReferenceProfile.from_dict(json.loads(write_profile(then))) == then
+
+
 def test_nothing_compared_prints_no_p_but_what_to_do(tmp_path: Path):
     lines = [line(call, turn, "neutral") for call in range(12) for turn in range(4)]
     judged = drawn(np.random.default_rng(12), 40, alike=8)
@@ -198,8 +228,9 @@ def test_nothing_compared_prints_no_p_but_what_to_do(tmp_path: Path):
         score_feedback(corrections_of(tmp_path / "f.jsonl", *lines), reference=profile_of(then))
     )
     assert (
-        "  sound and words: not compared, as the reference knows of no rows with sound and words; evaluate "
-        "the model on rows with sound and words, --split validation -o FOLDER, and give --against FOLDER\n"
+        "  sound and words (48 of 12 calls): not compared, as the reference knows of no rows with sound and "
+        "words; evaluate the model on labelled calls of yours with --split validation -o FOLDER, and give "
+        "--against FOLDER\n    said        anger 100 %; median confidence 0.70\n"
     ) in text
     assert "total variation" not in text and "PSI" not in text
 
@@ -255,13 +286,18 @@ def test_a_missing_or_damaged_profile_is_one_sentence(tmp_path: Path):
     path = tmp_path / "validation_profile.json"
     good = profile_of(drawn(np.random.default_rng(7), 12, alike=5)).to_dict()
     part = good["parts"]["all"]
+    turned = (-np.eye(3) * 1e-4).tolist()
+    uneven = [[0, 0.1, 0], [0, 0, 0], [0, 0, 0]]
+    huge = (np.eye(3) * 1e300).tolist()
+    none = [[0.0, 0.0], [0.0, 0.0]]
+    length = {"n": 9, "groups": 3, "median": 2.0, "edges": [2.0], "bins": [0.5, 0.5], "bins_spread": none}
     for edit, message in (
         ("{", "cannot be read as JSON"),
         (
             json.dumps(good | {"schema": "mmser.profile/2"}),
             "mmser.profile/2, but this mmser reads version 1",
         ),
-        (json.dumps([]), "the schema None, and not mmser.profile/1"),
+        (json.dumps([]), "no document of the schema mmser.profile/1: it is an empty list"),
         (json.dumps(good | {"parts": {}}), "its parts are none"),
         (json.dumps(good | {"labels": ["anger"]}), "does not have 1 labels"),
         (json.dumps(good | {"parts": {"all": part | {"shares": [0.9, 0.9, 0.9]}}}), "do not add up to 1"),
@@ -269,6 +305,16 @@ def test_a_missing_or_damaged_profile_is_one_sentence(tmp_path: Path):
         (json.dumps(good | {"parts": {"all": 3}}), "is damaged"),
         (json.dumps(good | {"parts": {"all": part | {"edges": part["edges"][::-1]}}}), "do not rise"),
         (json.dumps(good | {"more": 1}), "no field 'more'"),
+        (json.dumps(good | {"parts": {"all": part | {"n": 10**400}}}), "too many rows"),
+        (json.dumps(good | {"parts": {"all": part | {"n": 2}}}), "part all has 2 rows of 12 groups"),
+        (json.dumps(good | {"parts": {"all": part | {"shares_spread": turned}}}), "eigenvalues is negative"),
+        (json.dumps(good | {"parts": {"all": part | {"shares_spread": uneven}}}), "not symmetric"),
+        (json.dumps(good | {"parts": {"all": part | {"shares_spread": huge}}}), "or beyond 1"),
+        (
+            json.dumps(good | {"lengths": length | {"bins": [0.5, 0.6]}}),
+            "shares of the lengths do not add up",
+        ),
+        (json.dumps(good | {"lengths": length | {"edges": [1.0, 2.0]}}), "the lengths do not have 3 bins"),
     ):
         path.write_text(edit, "utf-8")
         with pytest.raises(DataError, match=message) as refused:
@@ -296,5 +342,5 @@ def test_corrections_are_held_against_a_profile(tmp_path: Path):
     (part,) = result.drift.parts
     assert (part.n, part.calls, part.now["sadness"]) == (48, 12, 100)
     text = render_feedback_text(result)
-    assert "all turns (48 of 12 calls" in text and "not compared" not in text
+    assert "all turns (48 of 12 calls" in text and "length of the sound: not compared" in text
     assert "is a habit" in text and "judged from something else than on validation" in text

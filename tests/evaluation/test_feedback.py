@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from mmser.errors import DataError
 from mmser.evaluation.feedback.corrections import judged_of, read_feedback
-from mmser.evaluation.feedback.scoring import FeedbackResult, render_feedback_text, score_feedback
+from mmser.evaluation.feedback.scoring import FeedbackResult, score_feedback
+from mmser.evaluation.feedback.scoring_text import render_feedback_text
 from mmser.evaluation.judged import groups_of
 from tests.evaluation.feedback_lines import LABELS, REVISION, corrections_of, line, said, write_lines
 
@@ -70,13 +71,16 @@ def _without(key: str) -> str:
         ("[1]", "it is not a JSON object"),
         ("[" * 100_000, "it is not JSON"),
         (_damaged(schema="mmser.feedback/2"), r"the schema is 'mmser.feedback/2'.*update mmser"),
-        (_without("schema"), "the schema is None"),
+        (_without("schema"), "the schema is missing"),
         (_without("turn_id"), "the key 'turn_id' is missing"),
         (_damaged(modalites=["audio"]), "'modalites' is not known; did you mean 'modalities'"),
-        (_damaged(corrected_label="angry"), "corrected_label is 'angry'.*did you mean 'anger'"),
+        (
+            _damaged(corrected_label="angry"),
+            "'angry' .once, first in .*, line 3, did you mean 'anger'.. is none",
+        ),
         (_damaged(corrected_label=None), "corrected_label is empty"),
         (_damaged(corrected_label=3), "corrected_label is 3, which is not a text"),
-        (_damaged(predicted_label="joy"), "predicted_label is 'joy'"),
+        (_damaged(predicted_label="joy"), "predicted_label is 'joy'.* labels, anger, neutral, sadness; "),
         (_damaged(predicted_label="neutral"), "predicted_label is 'neutral', but predicted_top 'anger'"),
         (_damaged(predicted_top="neutral", predicted_label=None), "'anger' is the most probable"),
         (_damaged(probabilities={"anger": 0.7, "neutral": 0.2}), "add up to 0.9000, not to 1"),
@@ -87,7 +91,7 @@ def _without(key: str) -> str:
         (_damaged(end=math.inf), "holds Infinity, which is no number"),
         (_damaged(start=5.0, end=4.0), "ends at 4 s, before it starts at 5 s"),
         (_damaged(start="soon"), "start is 'soon', not a number"),
-        (_damaged(modalities=[]), r"modalities are \[\]"),
+        (_damaged(modalities=[]), "modalities are an empty list"),
         (_damaged(modalities=["sound"]), "not some of audio, text"),
         (_damaged(predicted_intensity="strong"), "predicted_intensity is 'strong'"),
         (_damaged(model_revision=""), "model_revision is empty"),

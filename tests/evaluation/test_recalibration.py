@@ -14,9 +14,20 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from mmser.errors import DataError, OutputError, UsageError
-from mmser.evaluation.feedback.corrections import Correction, read_feedback
+from mmser.evaluation.feedback.correction_line import Correction
+from mmser.evaluation.feedback.corrections import read_feedback
 from mmser.evaluation.feedback.recalibrated_folder import write_recalibrated
-from mmser.evaluation.feedback.recalibration import Recalibration, deal, fit_scale, recalibrate
+from mmser.evaluation.feedback.recalibration import (
+    CalibrationNumbers,
+    Recalibration,
+    deal,
+    fit_scale,
+    forced,
+    recalibrate,
+    verdict,
+    worse_ones,
+)
+from mmser.evaluation.result import Score
 from mmser.loading import MAX_TEMPERATURE, describe_model, load_model
 from mmser.types import ModelInfo
 from tests.evaluation.feedback_lines import LABELS, REVISION, corrections_of, line, said, write_lines
@@ -144,7 +155,27 @@ def test_a_model_that_is_right_already_is_hardly_changed(tmp_path: Path):
     assert found.scales["fused"] == pytest.approx(1, rel=0.2)
     gap = found.difference.nll
     assert gap.low is not None and gap.high is not None and gap.low <= 0 <= gap.high
-    assert any("it may be chance" in note for note in found.notes)
+    assert not found.better and "which holds 0" in verdict(found)
+
+
+def test_better_is_decided_by_the_interval_over_calls(tmp_path: Path):
+    """A lower NLL on one other call, or one whose interval holds 0, is not shown to be better."""
+    few = recalibrate(overconfident(tmp_path / "few", {"fused": 3.0}, calls=4), about(), share=0.75)
+    assert few.scored.calls == 1 and few.difference.nll.low is None and not few.better
+    assert "one call: no interval: it cannot be told" in verdict(few)
+    many = recalibrate(overconfident(tmp_path / "many", {"fused": 3.0}, calls=60), about())
+    assert many.better and verdict(many).endswith("the new temperatures are better")
+    assert many.difference.nll.interval.endswith("over 30 calls, 1,000 draws")
+
+
+def test_what_got_worse_beside_the_criterion_is_named_with_its_numbers():
+    def numbers(ece: float, brier: float, abstained: float) -> CalibrationNumbers:
+        scores = [Score(value=value, n=9, groups=30) for value in (ece, 1.0, brier)]
+        return CalibrationNumbers(ece=scores[0], nll=scores[1], brier=scores[2], abstained=abstained)
+
+    before = numbers(0.05, 0.8, 3.0)
+    assert worse_ones(before, numbers(0.08, 0.7, 9.04)) == ("ECE 0.050 → 0.080", "abstention 3.0 → 9.0 %")
+    assert worse_ones(before, numbers(0.0504, 0.8, 2.0)) == ()  # less than what is shown
 
 
 def test_abstention_by_hand(tmp_path: Path):
@@ -170,6 +201,8 @@ def test_abstention_by_hand(tmp_path: Path):
     )
     high = recalibrate(corrections, about(abstain_below=0.75), share=0.85, seed=seed)
     assert high.after.abstained == 100
+    assert high.difference.abstained.value == pytest.approx(100 - high.before.abstained)
+    assert f"abstention {high.before.abstained:.1f} → 100.0 %" in high.worse
 
 
 @settings(max_examples=30, deadline=None)
@@ -289,6 +322,24 @@ def test_the_new_folder_holds_the_model_and_no_old_number(folder: Path, tmp_path
     note = (new / "README.md").read_text("utf-8")
     assert note.startswith("---\nlicense: cc-by-4.0\n") and "no random sample" in note
     assert f"emotion.text: {found.old['emotion.text']:g} → {found.new['emotion.text']:g}" in note
+
+
+def test_the_card_states_the_criterion_and_a_mark_where_it_is_not_met(folder: Path, tmp_path: Path):
+    found = _found(folder, tmp_path / "f")
+    write_recalibrated(folder, tmp_path / "new", found, "")
+    card = (tmp_path / "new" / "README.md").read_text("utf-8")
+    assert f"Criterion: {found.criterion}. {verdict(found)}." in card and "| abstains, % |" in card
+    assert "--force" not in card
+    write_recalibrated(folder, tmp_path / "forced", forced(found), "")
+    assert "Note: written with --force although" in (tmp_path / "forced" / "README.md").read_text("utf-8")
+
+
+def test_what_is_written_beside_the_folder_is_there_with_it_or_not_at_all(folder: Path, tmp_path: Path):
+    found = _found(folder, tmp_path / "f")
+    (tmp_path / "there.json").write_text("old", "utf-8")
+    with pytest.raises(OutputError, match="--overwrite"):
+        write_recalibrated(folder, tmp_path / "new", found, "", beside={tmp_path / "there.json": "new"})
+    assert not (tmp_path / "new").exists() and (tmp_path / "there.json").read_text("utf-8") == "old"
 
 
 def test_weights_are_the_same_under_another_revision(folder: Path, tmp_path: Path):

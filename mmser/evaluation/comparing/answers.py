@@ -4,6 +4,7 @@ Two results are compared by it, and new calls are held against it.
 """
 
 import csv
+import hashlib
 import io
 import math
 from collections import Counter
@@ -65,6 +66,11 @@ def write_answers(judged: Judged) -> str:
             ]
         )
     return out.getvalue()
+
+
+def answers_digest(text: str) -> str:
+    """Return the sha256 of what `write_answers` gave, which ties a result to its answers."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def check_answerable(examples: Sequence[Example], labels: Sequence[str] = ()) -> None:
@@ -143,15 +149,25 @@ class _Answer:
     direction: str | None
 
 
-def read_answers(path: Path) -> Judged:
+def read_answers(path: Path, sha256: str | None = None) -> Judged:
     """Return the rows that `write_answers` wrote; their examples have labels, but no text and no audio.
 
+    Args:
+        path: of the file.
+        sha256: that the result beside it states of it; None = none is stated.
+
     Raises:
-        DataError: if the file cannot be read, a column is missing, or a line holds what cannot be.
+        DataError: if the file cannot be read, is not the one that is stated, a column is missing, or a line
+            holds what cannot be.
     """
     if not path.is_file():
         state = "is a folder" if path.is_dir() else "is missing"
         raise DataError(f"{path} {state}; give the {ANSWERS} that an evaluation writes")
+    if sha256 is not None and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        raise DataError(
+            f"{path} is not the file that the result beside it was written with (answers_sha256 differs): it "
+            "was changed, or is of another run; evaluate again, or put the two files of one run together"
+        )
     found: list[_Answer] = []
     lines: dict[str, int] = {}
     labels: tuple[str, ...] = ()

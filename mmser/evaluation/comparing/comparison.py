@@ -1,4 +1,10 @@
-"""Two evaluations of the same rows, side by side: which answered better, and whether that may be chance."""
+"""Two evaluations of the same rows, side by side: which answered better, and whether that may be chance.
+
+One is called better where the 95 % interval of the difference leaves 0 out and p, corrected over the corpora
+(Holm), is under 0.05. Where one of the two says so and the other does not, the difference is borderline. With
+so few groups that p cannot fall under 0.05 (five groups or fewer: 2 / 2^5 = 0.0625), or without an interval,
+nothing can be decided.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +16,6 @@ from mmser import __version__
 from mmser.evaluation.comparing.contenders import ALL, corpora_of, rows_of
 from mmser.evaluation.defaults import DRAWS
 from mmser.evaluation.judged import Bools, Floats, Judged, truth_of, where
-from mmser.evaluation.page.terminal import shown
 from mmser.evaluation.result import Score
 from mmser.evaluation.scores.calibration_scores import LEAST
 from mmser.evaluation.scores.change_scores import NO_CHANGE, average_precision, mcc
@@ -27,16 +32,13 @@ from mmser.evaluation.scores.resampling import (
     ties_of,
 )
 from mmser.record import Record
-from mmser.report.terminal import plain
 
 SCHEMA: Final = "mmser.comparison/1"
 NLL, CCC, MCC, AP = "NLL", "intensity CCC", "change MCC", "change AP"
 NAMES: Final = (*METRICS, NLL, CCC, MCC, AP)
 SURE: Final = 0.05  # p, corrected over the corpora, under which a difference is said to be shown
 
-_COLUMNS: Final = ("metric", "rows", "A", "B", "A − B (95 %)", "p", "p (Holm)", "")
-
-Verdict = Literal["A better", "B better", "no difference shown"]
+Verdict = Literal["A better", "B better", "borderline", "no difference shown", "not decidable"]
 
 
 # --- records -----------------------------------------------------------------------------------------------
@@ -63,7 +65,7 @@ class Difference(Record):
     difference: Score  # A minus B, paired by row
     p_value: float | None  # of no difference, by swapping whole groups; None of average precision
     p_holm: float | None  # the same, corrected over the corpora (Holm 1979)
-    verdict: Verdict  # by `p_holm`; of average precision, by the interval
+    verdict: Verdict  # by the interval and `p_holm` (see above); of average precision, by the interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,15 +147,25 @@ def _corrected(one: Difference, data: str, found: Mapping[str, Sequence[Differen
         if other.metric == one.metric and other.p_value is not None and (name == ALL) == (data == ALL)
     }
     p_holm = holm(family).get(data)
+    return replace(one, p_holm=p_holm, verdict=verdict_of(one, p_holm))
+
+
+def verdict_of(one: Difference, p_holm: float | None) -> Verdict:
+    """Return what a difference shows, by the rule at the head of this file."""
     gap = one.difference
-    if p_holm is not None:
-        shown = p_holm < SURE
-    else:
-        shown = gap.low is not None and gap.high is not None and not gap.low <= 0 <= gap.high
-    verdict: Verdict = "no difference shown"
-    if shown and gap.value:
-        verdict = "A better" if (gap.value > 0) != (one.metric == NLL) else "B better"
-    return replace(one, p_holm=p_holm, verdict=verdict)
+    if gap.value is None or gap.low is None or gap.high is None or least_p(gap.groups) >= SURE:
+        return "not decidable"
+    apart = not gap.low <= 0 <= gap.high
+    if apart != (apart if p_holm is None else p_holm < SURE):
+        return "borderline"
+    if not apart:
+        return "no difference shown"
+    return "A better" if (gap.value > 0) != (one.metric == NLL) else "B better"
+
+
+def least_p(groups: int) -> float:
+    """Return the smallest p that swapping whole groups can give: none and all swapped are as large."""
+    return 2.0 ** (1 - groups)
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
@@ -255,67 +267,5 @@ def _ranked(rows: Sequence[Judged], truth: Bools, resampler: Resampler) -> Diffe
 
 def _difference(name: str, values: Sequence[float], gap: Score, p_value: float | None) -> Difference:
     a, b = (None if np.isnan(value) else value for value in values)
-    verdict: Verdict = "no difference shown"  # until p is corrected
+    verdict: Verdict = "not decidable"  # until p is corrected
     return Difference(metric=name, a=a, b=b, difference=gap, p_value=p_value, p_holm=None, verdict=verdict)
-
-
-# --- on a terminal -----------------------------------------------------------------------------------------
-
-
-def render_comparison_text(found: Comparison) -> str:
-    """Return the tables, for a terminal."""
-    lines = [f"A  {_side(found.a)}", f"B  {_side(found.b)}"]
-    lines += [f"Mark: {plain(mark)}" for mark in found.marks]
-    if found.differs:
-        reasons = plain("; ".join(found.differs))
-        lines.append(f"Not of the same rows: {reasons}; only the {found.n:,} common ones count.")
-    for part in found.parts:
-        lines += ["", *_part(part)]
-    lines += [
-        "",
-        "p: of no difference, by swapping the answers of whole groups (speakers or dialogues); Holm: "
-        f"corrected over the corpora. One is called better where that is under {SURE:g}.",
-    ]
-    return "\n".join([*lines, *(f"Note: {note}" for note in found.notes)])
-
-
-def _side(side: Side) -> str:
-    alone = f", {side.alone:,} of them not by the other" if side.alone else ""
-    revision = f" {plain(side.revision[:12])}" if side.revision else ""
-    return f"{plain(side.id)}{revision} ({plain(side.kind)}): {side.rows:,} rows{alone}"
-
-
-def _part(part: ComparedPart) -> list[str]:
-    rows = [_COLUMNS, *(_row(one) for one in part.differences)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
-    table = [
-        "  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    lines = [f"{plain(part.data)} ({part.n:,} rows)"]
-    if part.emotion is not None:
-        told = part.emotion
-        lines.append(
-            f"  right: both {told.both:,}, only A {told.only_a:,}, only B {told.only_b:,}, neither "
-            f"{told.neither:,}"
-        )
-    if not part.differences:
-        return [*lines, "  none of the metrics can be had on these rows"]
-    first = part.differences[0].difference
-    least = 2.0 ** (1 - first.groups)  # of all ways to swap, none and all are as large
-    few = f": p is {least:g} at least, so no difference can be shown" if least >= SURE else ""
-    return [*lines, *table, f"  {first.interval}{few}"]
-
-
-def _row(one: Difference) -> tuple[str, ...]:
-    digits = 1 if one.metric in (*METRICS, AP) else 3
-    values = ("–" if value is None else f"{value:.{digits}f}" for value in (one.a, one.b))
-    p_values = ("–" if value is None else f"{value:.3f}" for value in (one.p_value, one.p_holm))
-    return (
-        one.metric,
-        f"{one.difference.n:,}",
-        *values,
-        shown(one.difference, digits),
-        *p_values,
-        one.verdict,
-    )

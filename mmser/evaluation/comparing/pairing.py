@@ -29,26 +29,32 @@ def compare_folders(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Comparison:
-    """Compare two folders that an evaluation wrote.
+    """Compare two folders that an evaluation wrote, by the rows that both answered.
+
+    A finished model on one split and a baseline that is trained on folds may have answered the same rows:
+    where protocols differ, the common rows are compared, and that they differ is told.
 
     Args:
         a: of the one; it holds evaluation.json and answers.csv.
         b: of the other.
         metrics: of `NAMES`.
-        allow_different: whether rows that both answered are compared where protocols or data differ.
+        allow_different: whether rows that both answered are compared where folds, data or labels differ.
         draws: of the bootstrap and of the swaps.
         seed: of both.
 
     Raises:
         UsageError: if both are one folder.
-        DataError: if a folder lacks a file, one is damaged or of a newer version, no row is common, a common
-            row has other labels, or, unless allowed, protocols or data differ.
+        DataError: if a folder lacks a file, one is damaged or of a newer version, answers are not those of
+            the result beside them, no row is common, a common row has other labels, or, unless allowed,
+            folds or corpora differ under one protocol, or the same rows or the known labels do.
     """
     if a.exists() and b.exists() and a.samefile(b):
         raise UsageError(f"{a} and {b} are one folder; give two evaluations")
     about = read_evaluation(a), read_evaluation(b)
-    judged = read_answers(a / ANSWERS), read_answers(b / ANSWERS)
-    differs = _differences(*about, *judged)
+    judged = tuple(
+        read_answers(folder / ANSWERS, one.answers_sha256) for folder, one in zip((a, b), about, strict=True)
+    )
+    told, differs = _protocols(*about), _differences(*about, *judged)
     if differs and not allow_different:
         raise DataError(
             f"{a} and {b} are not of the same rows: {'; '.join(differs)}; evaluate both alike, or give "
@@ -60,7 +66,7 @@ def compare_folders(
         b=_side(about[1], judged[1], len(common[0])),
         n=len(common[0]),
         parts=compare(*common, metrics=metrics, draws=draws, seed=seed),
-        differs=tuple(differs),
+        differs=(*told, *differs),
         notes=_notes(common[0], metrics),
         draws=draws,
         seed=seed,
@@ -83,27 +89,44 @@ def read_evaluation(folder: Path) -> Evaluation:
     return read_document(path, Evaluation, SCHEMA, remedy)
 
 
-def _differences(a: Evaluation, b: Evaluation, rows_a: Judged, rows_b: Judged) -> list[str]:
-    """Return a clause for each way in which two evaluations are not of the same rows."""
+def _protocols(a: Evaluation, b: Evaluation) -> list[str]:
+    """Return a clause for each way in which two evaluations were divided by other protocols."""
     found = []
     for what in ("name", "split"):
         one, other = getattr(a.protocol, what), getattr(b.protocol, what)
         if one != other:
             found.append(f"the {'protocol' if what == 'name' else what} is {one} in A and {other} in B")
+    corpora = [{info.corpus for info in one.data} for one in (a, b)]
+    for name, alone in (("A", corpora[0] - corpora[1]), ("B", corpora[1] - corpora[0])):
+        if found and alone:  # other protocols score other rows, perhaps none of a corpus
+            found.append(f"{name} alone has {', '.join(sorted(alone))}")
+    return found
+
+
+def _differences(a: Evaluation, b: Evaluation, rows_a: Judged, rows_b: Judged) -> list[str]:
+    """Return a clause for each other way in which two evaluations are not of the same rows."""
+    found = []
+    alike = not _protocols(a, b)
     held = [sorted(fold.held_out for fold in one.protocol.folds) for one in (a, b)]
-    if a.protocol.name == b.protocol.name and all(held) and held[0] != held[1]:
+    if alike and all(held) and held[0] != held[1]:
         found.append("the folds hold out others")
     digests = [{info.corpus: info.rows_sha256 for info in one.data} for one in (a, b)]
     own, others = digests
     for name, alone in (("A", own.keys() - others.keys()), ("B", others.keys() - own.keys())):
-        if alone:
+        if alike and alone:
             found.append(f"{name} alone has {', '.join(sorted(alone))}")
     changed = sorted(corpus for corpus in own.keys() & others.keys() if own[corpus] != others[corpus])
+    if not alike:  # they score more or fewer rows: their number is told, and their digests cannot be alike
+        changed = [corpus for corpus in changed if _named(rows_a, corpus) == _named(rows_b, corpus)]
     if changed:
         found.append(f"the rows of {', '.join(changed)} are others (rows_sha256)")
     if set(rows_a.labels) != set(rows_b.labels):
         found.append(f"A knows the labels {', '.join(rows_a.labels)} and B {', '.join(rows_b.labels)}")
     return found
+
+
+def _named(judged: Judged, corpus: str) -> set[str]:
+    return {example.id for example in judged.examples if example.corpus == corpus}
 
 
 def _common(a: Judged, b: Judged) -> tuple[Judged, Judged]:

@@ -1,31 +1,44 @@
-"""Corrections of turns that the call report downloads, `mmser.feedback/1`, read and checked line by line."""
+"""Corrections of turns that the call report downloads, `mmser.feedback/1`, read and checked line by line.
+
+A `feedback.jsonl` holds one JSON object a line, one for each turn that a reader corrected or confirmed:
+
+    {"schema": "mmser.feedback/1", "call_id": "call", "recording_sha256": "9f2c…",
+     "model_id": "mmser-default", "model_revision": "f991…", "turn_id": "t2", "start": 4.1, "end": 7.9,
+     "predicted_label": "neutral", "predicted_top": "neutral",
+     "probabilities": {"anger": 0.2, "disgust": 0.02, "fear": 0.03, "happiness": 0.05, "neutral": 0.55,
+                       "sadness": 0.1, "surprise": 0.05},
+     "modalities": ["audio", "text"], "predicted_intensity": "low",
+     "corrected_label": "anger", "corrected_intensity": "high", "comment": null}
+
+- `corrected_label` is what the reader hears, one of the labels of `probabilities`; where it is the same as
+  `predicted_top`, it confirms the turn. `corrected_intensity` (low, medium, high) and `comment` may be null.
+- `predicted_label` is null where the report said "uncertain"; `predicted_top` is the most probable label even
+  then. `predicted_intensity` is null where none was said.
+- `call_id`, `recording_sha256` (null for a report of words alone) and `turn_id` say which turn it is, `start`
+  and `end` (s) where; `model_id` and `model_revision` (sha256 of the weights) whose probabilities these are.
+- `modalities` are what the turn was judged from, "audio", "text" or both; older pages leave it out.
+"""
 
 import json
-import math
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Final
 
 import numpy as np
 
 from mmser.data import Example
 from mmser.data.tables import listing, nearest
 from mmser.errors import DataError
-from mmser.evaluation.feedback.drift import PATTERNS
+from mmser.evaluation.documents import said
+from mmser.evaluation.feedback.correction_line import REMEDY, Correction, CorrectionLine
 from mmser.evaluation.judged import Judged
-from mmser.labels import INTENSITY_LEVELS, IntensityLevel
-from mmser.record import Record
 
-SCHEMA: Final = "mmser.feedback/1"
 CORPUS: Final = "feedback"  # of the examples that corrections are made into
-MODALITIES: Final = ("audio", "text")
-_ROUNDING: Final = 1e-4  # of one probability, as the page writes it
-_SUM: Final = 5e-3  # by which rounded probabilities may miss 1
+_UNKNOWN: Final = 20  # labels that are named
 _TIE: Final = 1e-6  # by which the label that was said leads another of the same rounded probability
-_LONGEST: Final = 1e9  # seconds that a time may state; more is a mistake
 # In which two lines of one turn must be alike; others do not change what is scored.
 _COMPARED: Final = (
     "corrected_label",
@@ -35,36 +48,8 @@ _COMPARED: Final = (
     "predicted_intensity",
     "probabilities",
 )
-_REMEDY: Final = "give a feedback.jsonl as the call report wrote it"
 
 Warn = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Correction(Record):
-    """One turn of a report that a reviewer gave a label, perhaps the one that the report gave."""
-
-    call: str  # that it is grouped by: the recording's digest, or its name, or else its file ("file 1")
-    call_id: str | None
-    recording_sha256: str | None
-    model_id: str
-    model_revision: str
-    turn_id: str
-    start: float | None  # s
-    end: float | None  # s
-    predicted_label: str | None  # None where the model abstained
-    predicted_top: str
-    probabilities: dict[str, float]  # of four decimals
-    modalities: tuple[str, ...] | None  # "audio", "text"; None where the page did not say yet
-    predicted_intensity: IntensityLevel | None
-    corrected_label: str
-    corrected_intensity: IntensityLevel | None
-    comment: str | None
-
-    @property
-    def pattern(self) -> str | None:
-        """What the turn was judged from: "fused", "audio" or "text"; None where it is not known."""
-        return None if self.modalities is None else PATTERNS[frozenset(self.modalities)]
 
 
 # --- reading -----------------------------------------------------------------------------------------------
@@ -81,33 +66,77 @@ def read_feedback(
         warn: told of lines that say again what another says, and of corrections of other revisions.
 
     Raises:
-        DataError: if a file cannot be read or is empty, a line is not one that the report writes, two
-            contradict each other, or several models spoke and none is chosen.
+        DataError: if a file cannot be read or is empty, a line is not one that the report writes, labels are
+            not the report's (all of them are named), two lines contradict each other, or several models spoke
+            and none is chosen.
     """
     found: list[tuple[str, Correction]] = []
     numbers: dict[Path, int] = {}
+    unknown = _Unknown()
     for path in paths:
-        own = list(_file(path, f"file {numbers.setdefault(path.resolve(), len(numbers) + 1)}"))
-        if not own:
-            raise DataError(f"{path} holds no corrections; {_REMEDY}")
-        found += own
+        if path.is_fifo() and path.resolve() in numbers:
+            raise DataError(f"{path} is a pipe, which can be read once, and is given twice; give it once")
+        lines = _lines(path)
+        if not lines:
+            raise DataError(f"{path} holds no corrections; {REMEDY}")
+        name = f"file {numbers.setdefault(path.resolve(), len(numbers) + 1)}"
+        found += [(line.place, line.correction(name)) for line in lines if not unknown.notes(line)]
+    unknown.refuse()
     if not found:
-        raise DataError(f"no file of corrections was given; {_REMEDY}")
+        raise DataError(f"no file of corrections was given; {REMEDY}")
     return _each_once(_of_revision(found, revision, warn), warn)
 
 
-def _file(path: Path, name: str) -> Iterator[tuple[str, Correction]]:
-    """Yield where each correction of a file stands, and the correction."""
-    if not path.is_file():
-        raise DataError(f"{path} {'is a folder' if path.is_dir() else 'is missing'}; {_REMEDY}")
+def _lines(path: Path) -> list[CorrectionLine]:
+    """Return the lines of a file that hold something; a pipe is read once."""
+    if not (path.is_file() or path.is_fifo()):
+        fault = "is a folder" if path.is_dir() else "is neither a file nor a pipe"
+        raise DataError(f"{path} {fault if path.exists() else 'is missing'}; {REMEDY}")
     try:
         lines = path.read_text("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text, or no text at all; {_REMEDY}") from error
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            place = f"{path}, line {number}"
-            yield place, _Line(place, line).correction(name)
+        raise DataError(f"{path} is not UTF-8 text, or no text at all; {REMEDY}") from error
+    return [
+        CorrectionLine(f"{path}, line {number}", line) for number, line in enumerate(lines, 1) if line.strip()
+    ]
+
+
+@dataclass(kw_only=True)
+class _Unknown:
+    """Corrected labels that the report does not have, on their way to one error."""
+
+    places: dict[str, list[str]] = field(default_factory=dict)  # label → where it stands
+    known: tuple[str, ...] = ()
+
+    def notes(self, line: CorrectionLine) -> bool:
+        """Note a line whose corrected label is unknown; tell whether it is."""
+        label = line.unknown_label()
+        if label is None:
+            return False
+        self.places.setdefault(label, []).append(line.place)
+        self.known = self.known or tuple(line.data["probabilities"])
+        return True
+
+    def refuse(self) -> None:
+        """Refuse all of them at once.
+
+        Raises:
+            DataError: if there is any.
+        """
+        if not self.places:
+            return
+        told = listing((self._told(label, places) for label, places in self.places.items()), _UNKNOWN)
+        first = next(iter(self.places.values()))[0]
+        raise DataError(
+            f"{first}: {told} {'is' if len(self.places) == 1 else 'are'} none of the report's labels, which "
+            f"are {listing(self.known, 30)}; write one of these as corrected_label"
+        )
+
+    def _told(self, label: str, places: Sequence[str]) -> str:
+        times = "once" if len(places) == 1 else f"{len(places):,} times"
+        hint = nearest(label, self.known)
+        meant = f", {hint}" if hint.startswith("did you mean") else ""
+        return f"{label!r:.60} ({times}, first in {places[0]}{meant})"
 
 
 def _of_revision(
@@ -160,140 +189,14 @@ def _require_alike(place: str, one: Correction, other_place: str, other: Correct
     for name in _COMPARED:
         there, here = getattr(one, name), getattr(other, name)
         if there != here:
+            values = (
+                f"{json.dumps(value):.60}" if isinstance(value, dict) else said(value)
+                for value in (here, there)
+            )
             raise DataError(
                 f"{other_place}: turn {one.turn_id} of call {one.call:.40} has another {name} in {place} "
-                f"({here!r:.60} here, {there!r:.60} there); keep one of the two lines"
+                f"({' here, '.join(values)} there); keep one of the two lines"
             )
-
-
-class _Line:
-    """One line of a file on its way to a correction."""
-
-    def __init__(self, place: str, text: str) -> None:
-        self.place = place
-        try:
-            data = json.loads(text, parse_constant=self._no_number)
-        except (ValueError, RecursionError) as error:
-            self.refuse(f"it is not JSON ({error}); {_REMEDY}")
-        if not isinstance(data, dict):
-            self.refuse(f"it is not a JSON object; {_REMEDY}")
-        self.data: dict[str, Any] = data
-
-    def refuse(self, message: str) -> NoReturn:
-        raise DataError(f"{self.place}: {message}")
-
-    def _no_number(self, name: str) -> NoReturn:
-        self.refuse(f"it holds {name}, which is no number; {_REMEDY}")
-
-    def correction(self, file: str) -> Correction:
-        """Return the line's correction; `file` stands for a call whose recording is not known."""
-        self._check_keys()
-        probabilities = self._probabilities()
-        call_id, digest = self._text("call_id"), self._text("recording_sha256")
-        start, end = self._time("start"), self._time("end")
-        if start is not None and end is not None and end < start:
-            self.refuse(f"the turn ends at {end:g} s, before it starts at {start:g} s; {_REMEDY}")
-        return Correction(
-            call=digest or call_id or file,  # a report of a transcript alone knows of no recording
-            call_id=call_id,
-            recording_sha256=digest,
-            model_id=self._need("model_id"),
-            model_revision=self._need("model_revision"),
-            turn_id=self._need("turn_id"),
-            start=start,
-            end=end,
-            predicted_label=self._label("predicted_label", probabilities),
-            predicted_top=self._top(probabilities),
-            probabilities=probabilities,
-            modalities=self._modalities(),
-            predicted_intensity=self._level("predicted_intensity"),
-            corrected_label=self._label("corrected_label", probabilities) or self._need("corrected_label"),
-            corrected_intensity=self._level("corrected_intensity"),
-            comment=self._text("comment"),
-        )
-
-    def _check_keys(self) -> None:
-        schema = self.data.get("schema")
-        if schema != SCHEMA:
-            self.refuse(
-                f"the schema is {schema!r:.60}, but this mmser reads {SCHEMA}; update mmser, or {_REMEDY}"
-            )
-        known = ["schema", *(f.name for f in fields(Correction) if f.name != "call")]
-        for key in self.data:
-            if key not in known:
-                self.refuse(f"the key {key!r:.60} is not known; {nearest(key, known)}")
-        for key in known:
-            if key not in self.data and key != "modalities":  # pages did not always write these
-                self.refuse(f"the key {key!r} is missing; {_REMEDY}")
-
-    def _text(self, key: str) -> str | None:
-        value = self.data[key]
-        if value is not None and not isinstance(value, str):
-            self.refuse(f"{key} is {value!r:.60}, which is not a text; {_REMEDY}")
-        return value or None
-
-    def _need(self, key: str) -> str:
-        value = self._text(key)
-        if value is None:
-            self.refuse(f"{key} is empty; {_REMEDY}")
-        return value
-
-    def _number(self, key: str, value: object, low: float, high: float) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            bounds = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of at least {low:g}"
-            self.refuse(f"{key} is {value!r:.60}, not a number {bounds}; {_REMEDY}")
-        return float(value)
-
-    def _time(self, key: str) -> float | None:
-        value = self.data[key]
-        return None if value is None else self._number(key, value, 0.0, _LONGEST)
-
-    def _probabilities(self) -> dict[str, float]:
-        given = self.data["probabilities"]
-        if not isinstance(given, dict) or len(given) < 2:
-            self.refuse(f"the probabilities are {given!r:.60}, not those of two labels or more; {_REMEDY}")
-        found = {label: self._number(f"the probability of {label}", p, 0, 1) for label, p in given.items()}
-        total = sum(found.values())
-        if abs(total - 1) > _SUM:
-            self.refuse(f"the probabilities add up to {total:.4f}, not to 1; {_REMEDY}")
-        return found
-
-    def _label(self, key: str, labels: Sequence[str] | dict[str, float]) -> str | None:
-        value = self._text(key)
-        if value is not None and value not in labels:
-            self.refuse(
-                f"{key} is {value!r:.60}, which is none of the report's labels; {nearest(value, labels)}"
-            )
-        return value
-
-    def _top(self, probabilities: dict[str, float]) -> str:
-        """Return the most probable label, which is also the one that was said if any was."""
-        top, said = self._label("predicted_top", probabilities), self._text("predicted_label")
-        best = max(probabilities, key=lambda label: probabilities[label])
-        if top is None or probabilities[top] < probabilities[best] - _ROUNDING:
-            self.refuse(f"predicted_top is {top!r}, but {best!r} is the most probable; {_REMEDY}")
-        if said is not None and said != top:
-            self.refuse(f"predicted_label is {said!r}, but predicted_top {top!r}; {_REMEDY}")
-        return top
-
-    def _modalities(self) -> tuple[str, ...] | None:
-        value = self.data.get("modalities")
-        if value is None:
-            return None
-        if (
-            not isinstance(value, list)
-            or [name for name in MODALITIES if name in value] != value
-            or not value
-        ):
-            self.refuse(f"modalities are {value!r:.60}, not some of {listing(MODALITIES)}; {_REMEDY}")
-        return tuple(value)
-
-    def _level(self, key: str) -> IntensityLevel | None:
-        value = self._text(key)
-        levels: dict[str, IntensityLevel] = {level: level for level in INTENSITY_LEVELS}
-        if value is not None and value not in levels:
-            self.refuse(f"{key} is {value!r:.60}; {nearest(value, levels)}")
-        return None if value is None else levels[value]
 
 
 # --- for scores --------------------------------------------------------------------------------------------

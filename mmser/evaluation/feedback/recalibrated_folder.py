@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from mmser.errors import ModelError, UsageError
 from mmser.evaluation.division.training_data import TRAINING_DATA
-from mmser.evaluation.feedback.recalibration import Recalibration, scores_of
+from mmser.evaluation.feedback.recalibration import Recalibration, scores_of, verdict
 from mmser.evaluation.page.terminal import shown
 from mmser.loading import WEIGHTS, find_fault
 from mmser.report.writing import write_outputs
@@ -36,6 +36,9 @@ Reviewers choose which turns they correct: these are no random sample of calls.
 |  | before | after | difference [95 %] |
 |---|---|---|---|
 {rows}
+| abstains, % | {found.before.abstained:.1f} | {found.after.abstained:.1f} | {abstained} |
+
+Criterion: {found.criterion}. {verdict}.{worse}
 
 {notes}The card and the numbers of the original are not copied, since its probabilities are not these: see
 there for data, credits, limits and accuracy. Most probable emotions stay what they were, but for long turns
@@ -57,7 +60,15 @@ def check_target(model: Path, target: Path) -> None:
         raise UsageError(f"{target} is not empty; give a new folder")
 
 
-def write_recalibrated(model: Path, target: Path, found: Recalibration, license: str) -> list[str]:
+def write_recalibrated(
+    model: Path,
+    target: Path,
+    found: Recalibration,
+    license: str,
+    *,
+    beside: Mapping[Path, str] | None = None,
+    overwrite: bool = False,
+) -> list[str]:
     """Write a model's folder anew with other emotion temperatures, whole or not at all.
 
     Weights are the same but for their header, which names the temperatures: a report's revision is the digest
@@ -68,6 +79,8 @@ def write_recalibrated(model: Path, target: Path, found: Recalibration, license:
         target: a new or an empty one.
         found: with the temperatures.
         license: of the weights.
+        beside: other files that are written with it, or not at all.
+        overwrite: whether those may be replaced.
 
     Returns:
         The names of what was left out, since it tells of the old probabilities.
@@ -91,7 +104,7 @@ def write_recalibrated(model: Path, target: Path, found: Recalibration, license:
     contents[target / CONFIG] = json.dumps(config, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
     contents[target / WEIGHTS] = _stamped(model / WEIGHTS, found.new)
     contents[target / NOTE] = _note(found, license)
-    write_outputs(contents, overwrite=False)
+    write_outputs(contents | dict(beside or {}), overwrite=overwrite)
     return sorted({path.name for path in model.iterdir()} - (kept | {CONFIG, WEIGHTS}))
 
 
@@ -121,5 +134,8 @@ def _note(found: Recalibration, license: str) -> str:
         found=found,
         changed="\n".join(changed),
         rows="\n".join(rows),
+        abstained=shown(found.difference.abstained),
+        verdict=verdict(found),
+        worse=f" Worse though: {'; '.join(found.worse)}." if found.worse else "",
         notes="".join(f"Note: {note}.\n\n" for note in found.notes),
     )

@@ -3,6 +3,10 @@
 A temperature scales logits (Guo et al. 2017). Reports state probabilities: to their power 1 / τ and summed to
 1 again, they are what the old temperature times τ would have given. That holds to the digits that a report
 keeps, and for turns of one piece; a longer turn states the mean of its pieces, and it holds nearly.
+
+The new temperatures are called better where the NLL is lower on the calls that were not fitted to, and the
+95 % interval of the difference, over whole calls, leaves 0 out. ECE, Brier and abstention are told beside it:
+a lower NLL may come with a worse one of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,19 +20,22 @@ from scipy.special import log_softmax, softmax
 from mmser import __version__
 from mmser.errors import DataError
 from mmser.evaluation.defaults import DRAWS
-from mmser.evaluation.feedback.corrections import Correction, judged_of
-from mmser.evaluation.feedback.drift import PATTERNS_SAID
+from mmser.evaluation.feedback.correction_line import Correction
+from mmser.evaluation.feedback.corrections import judged_of
+from mmser.evaluation.feedback.profile import PATTERNS_SAID
 from mmser.evaluation.judged import Bools, Floats, Ints, Judged, truth_of
-from mmser.evaluation.page.terminal import shown
 from mmser.evaluation.result import Score
 from mmser.evaluation.scores.calibration_scores import LEAST, bin_tables, calibration_scores, ece_of_tables
 from mmser.evaluation.scores.resampling import Resampler, mean_score, paired_count_difference, resample
 from mmser.loading import MAX_TEMPERATURE, MIN_TEMPERATURE
 from mmser.record import Record
-from mmser.report.terminal import plain
 from mmser.types import ModelInfo
 
 SCHEMA: Final = "mmser.recalibration/1"
+CRITERION: Final = (
+    "better = the NLL is lower on the calls that were not fitted to, and the 95 % interval of the "
+    "difference, over whole calls, leaves 0 out"
+)
 FEW: Final = 30  # turns, with fewer of which no temperature is fitted
 DIGITS: Final = 4  # of a temperature in a config
 _LEAST: Final = 5e-5  # half the last digit of a stated probability: what 0.0000 may hide
@@ -63,6 +70,7 @@ class CalibrationDifference(Record):
     ece: Score
     nll: Score
     brier: Score
+    abstained: Score  # in percent of the turns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +91,10 @@ class Recalibration(Record):
     before: CalibrationNumbers
     after: CalibrationNumbers
     difference: CalibrationDifference
-    better: bool  # whether the scoring part's NLL is lower
+    criterion: str = CRITERION
+    better: bool  # by the criterion
+    worse: tuple[str, ...] = ()  # of ECE, Brier and abstention, what got worse: "ECE 0.052 → 0.081"
+    forced: bool = False  # whether a model was written although it is not better
     abstain_below: float  # which stays
     notes: tuple[str, ...] = ()
     share: float
@@ -123,8 +134,11 @@ def recalibrate(
     before = _floored(judged_of(scoring))
     after = replace(before, emotion=_rescaled(before.emotion, _factors(scoring, fit, old, new)))
     by_call = resample([one.call for one in scoring], draws=draws, seed=seed, unit="call")
-    difference = _difference(before, after, by_call)
+    abstains = _abstains(before, after, model.abstain_below)
+    difference = _difference(before, after, by_call, abstains)
     gap = difference.nll
+    before_numbers = _numbers(before, by_call, before.abstained)
+    after_numbers = _numbers(after, by_call, abstains)
     return Recalibration(
         model_id=model.id,
         model_revision=model.revision,
@@ -135,12 +149,13 @@ def recalibrate(
         unchanged=fit.unchanged,
         old=old,
         new=new,
-        before=_numbers(before, by_call, before.abstained),
-        after=_numbers(after, by_call, _abstains(before, after, model.abstain_below)),
+        before=before_numbers,
+        after=after_numbers,
         difference=difference,
-        better=gap.value is not None and gap.value < 0,
+        better=gap.high is not None and gap.high < 0,
+        worse=worse_ones(before_numbers, after_numbers),
         abstain_below=model.abstain_below,
-        notes=tuple(_notes(fit, gap, known=known)),
+        notes=tuple(_notes(fit, known=known)),
         share=share,
         draws=draws,
         seed=seed,
@@ -297,7 +312,7 @@ def _abstains(before: Judged, after: Judged, threshold: float) -> Bools:
     return np.asarray(opposed | (after.emotion.max(1) < threshold), np.bool_)
 
 
-def _difference(before: Judged, after: Judged, by_call: Resampler) -> CalibrationDifference:
+def _difference(before: Judged, after: Judged, by_call: Resampler, abstains: Bools) -> CalibrationDifference:
     truth, rows = truth_of(before), np.arange(len(before))
     target = np.eye(len(before.labels))[truth]
     losses = [-np.log(np.maximum(part.emotion[rows, truth], LEAST)) for part in (before, after)]
@@ -308,7 +323,38 @@ def _difference(before: Judged, after: Judged, by_call: Resampler) -> Calibratio
         ece=paired_count_difference(bins[1], bins[0], ece_of_tables, by_call, span=(-1.0, 1.0)),
         nll=mean_score(losses[1] - losses[0], by_call, span=(-most, most)),
         brier=mean_score(squares[1] - squares[0], by_call, span=(-2.0, 2.0)),
+        abstained=mean_score(
+            100.0 * (abstains.astype(np.float64) - before.abstained), by_call, span=(-100.0, 100.0)
+        ),
     )
+
+
+def worse_ones(before: CalibrationNumbers, after: CalibrationNumbers) -> tuple[str, ...]:
+    """Return what got worse of the numbers beside the criterion, in the digits that are shown."""
+    pairs = (
+        ("ECE", before.ece.value, after.ece.value, 3, ""),
+        ("Brier", before.brier.value, after.brier.value, 3, ""),
+        ("abstention", before.abstained, after.abstained, 1, " %"),
+    )
+    return tuple(
+        f"{name} {old:.{digits}f} → {new:.{digits}f}{unit}"
+        for name, old, new, digits, unit in pairs
+        if old is not None and new is not None and round(new, digits) > round(old, digits)
+    )
+
+
+def verdict(found: Recalibration) -> str:
+    """Return what the criterion says, in a clause."""
+    gap = found.difference.nll
+    told = f"NLL {'–' if gap.value is None else f'{gap.value:+.3f}'}"
+    if gap.low is None or gap.high is None:
+        return f"{told}, and {gap.interval}: it cannot be told whether the new temperatures are better"
+    told += f" [{gap.low:+.3f}, {gap.high:+.3f}]"
+    if gap.high < 0:
+        return f"{told}: the new temperatures are better"
+    if gap.low > 0:
+        return f"{told}: the new temperatures are worse"
+    return f"{told}, which holds 0: the new temperatures are not shown to be better"
 
 
 def scores_of(found: Recalibration) -> dict[str, tuple[Score, Score, Score]]:
@@ -321,7 +367,7 @@ def scores_of(found: Recalibration) -> dict[str, tuple[Score, Score, Score]]:
     }
 
 
-def _notes(fit: _Fit, gap: Score, *, known: bool) -> list[str]:
+def _notes(fit: _Fit, *, known: bool) -> list[str]:
     notes = []
     if not known:
         notes.append("some corrections do not say what they were judged from: one scale is fitted to all")
@@ -330,36 +376,10 @@ def _notes(fit: _Fit, gap: Score, *, known: bool) -> list[str]:
             "a temperature lies at the end of what is allowed: the turns that were fitted to are too few, or "
             "hardly one is right"
         )
-    if gap.low is None or gap.high is None:
-        notes.append(f"{gap.interval}: whether the difference is chance cannot be said")
-    elif gap.low <= 0 <= gap.high:
-        notes.append("the interval of the NLL's difference holds 0: it may be chance")
     return notes
 
 
-# --- on a terminal -----------------------------------------------------------------------------------------
-
-
-def render_recalibration_text(found: Recalibration) -> str:
-    """Return the temperatures and the scores of before and after."""
-    lines = [
-        f"{plain(found.model_id)} {found.model_revision[:12]} · fitted to {found.fitted.turns} turns of "
-        f"{found.fitted.calls} calls, scored on {found.scored.turns} turns of {found.scored.calls} others · "
-        f"seed {found.seed}",
-        "",
-        "Temperatures" + (", by one scale" if found.joint else ""),
-    ]
-    for name, old in found.old.items():
-        why = found.unchanged.get(name.removeprefix("emotion."))
-        lines.append(f"  {name:<14} {old:g}" + (f" stays: {why}" if why else f" → {found.new[name]:g}"))
-    lines += ["", f"  {'':<10} {'before':<22} {'after':<22} after − before (95 %, paired by turn)"]
-    lines += [
-        f"  {name:<10} {shown(before, 3):<22} {shown(after, 3):<22} {shown(gap, 3)}"
-        for name, (before, after, gap) in scores_of(found).items()
-    ]
-    lines.append(
-        f"  {'abstains':<10} {f'{found.before.abstained:.1f} %':<22} {f'{found.after.abstained:.1f} %':<22} "
-        f"below a confidence of {found.abstain_below:g}, which stays"
-    )
-    lines += ["", "Lower is better; " + ("so is the new one." if found.better else "the new one is not.")]
-    return "\n".join([*lines, *(f"Note: {note}" for note in found.notes)])
+def forced(found: Recalibration) -> Recalibration:
+    """Return a result with the mark that a model was written although it is not better."""
+    mark = f"written with --force although the criterion is not met ({verdict(found)})"
+    return replace(found, forced=True, notes=(mark, *found.notes))

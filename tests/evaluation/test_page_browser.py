@@ -4,14 +4,16 @@ import pytest
 
 from mmser.evaluation.page.html import render_html
 from mmser.labels import EMOTIONS
-from tests.evaluation.made_results import full, minimal
+from tests.evaluation.made_results import full, larger, minimal
 
 pytestmark = pytest.mark.browser
 LONG = "a name that somebody gave and that goes on and on without ever coming to an end " * 3
+SHEET = 700  # pixels between the margins of A4: 184 mm
 PAGES = {
     "full": full(),
     "minimal": minimal(),
     "two classes": full(labels=("anger", "neutral"), baselines=("svm",), corpora=("emodb",), mark=None),
+    "large": larger(full(corpora=("goemotions",)), 40),
     "crowded": full(
         labels=(*EMOTIONS, "contempt", "frustration"),
         baselines=(*(f"baseline number {number}" for number in range(14)), LONG),
@@ -119,6 +121,32 @@ def test_on_a_desk_no_table_has_to_be_scrolled(show, name):
     page.evaluate(OPEN_ALL)
     hidden = "() => [...document.querySelectorAll('.scroll')].map(box => box.scrollWidth - box.clientWidth)"
     assert max(page.evaluate(hidden)) <= 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_paper_takes_the_wide_layout_and_cuts_nothing(show, name, scheme):
+    page = show(name, SHEET, color_scheme=scheme)
+    page.emulate_media(media="print", color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") == SHEET
+    wider = """() => [...document.querySelectorAll('.scroll')].flatMap(box =>
+      box.querySelector('table').getBoundingClientRect().right > box.getBoundingClientRect().right + 1
+        || getComputedStyle(box).overflowX !== 'visible' ? [box.innerText.slice(0, 60)] : [])"""
+    assert page.evaluate(wider) == []
+    assert page.evaluate(OVERLAPS) == []
+    assert page.evaluate(OUTSIDE) == []
+    shapes = "[...document.querySelectorAll('table')].map(table => getComputedStyle(table).display)"
+    assert set(page.evaluate(shapes)) == {"table"}  # and no phone's list of rows
+
+
+def test_on_paper_short_tables_stay_whole_and_long_ones_may_be_broken(show):
+    page = show("full", SHEET)
+    page.emulate_media(media="print")
+    breaks = """() => [...document.querySelectorAll('figure:has(table)')].map(figure =>
+      [figure.querySelectorAll('tbody tr').length, getComputedStyle(figure).breakInside])"""
+    found = page.evaluate(breaks)
+    assert {inside for rows, inside in found if rows <= 14} == {"avoid"}
+    assert {inside for rows, inside in found if rows > 14} <= {"auto"}
 
 
 @pytest.mark.parametrize("name", ["full", "minimal"])

@@ -6,6 +6,7 @@ from mmser.evaluation.page.sections.blocks import Block, Cell, Code, Column, Fol
 from mmser.evaluation.page.sections.context import Context
 from mmser.evaluation.page.sections.numbers import NONE, count_cell, number, some
 from mmser.evaluation.result import DataInfo, Evaluation
+from mmser.evaluation.scores.calibration_scores import BINS
 
 _MOST_NAMES = 60  # of held-out speakers in one cell
 COMMAND = "command"  # of the settings: the whole line
@@ -184,9 +185,11 @@ def _meanings(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
         yield "Macro-F1, weighted F1", "the mean of the classes' F1, plain or by how often each class occurs."
         yield (
             "ECE",
-            "expected calibration error: how far confidence and accuracy lie apart, over bins of about "
-            "equally many rows (Nixon et al. 2019). Few rows make it too large: beside it stands what a "
-            "perfectly calibrated model would show.",
+            f"expected calibration error of the most probable class: rows of like confidence make {BINS} bins, "
+            "about equally many rows in each; it is the mean over rows of how far their bin's confidence and "
+            "accuracy lie apart (Nixon et al. 2019). Few rows make it too large: beside it stands what a "
+            "perfectly calibrated model would show. Diagrams of few rows draw fewer bins, since points of a "
+            "handful of rows are noise; the error keeps its bins, so that it can be held against others'.",
         )
         yield (
             "NLL, Brier",

@@ -227,6 +227,8 @@ class Degraded(Record):
     loss: Score  # clean minus degraded, paired; positive = worse
     flip_rate: float  # share of the rows whose most probable emotion is another, in percent
     abstained: float  # share of the rows, in percent
+    clean: Score | None = None  # of the same rows as they are; None in records that do not say
+    clean_abstained: float | None = None  # share of the same rows, in percent
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -371,21 +371,69 @@ def test_a_gap_of_few_voices_says_that_p_could_not_be_small():
     )
 
 
-def test_a_gap_of_one_group_is_no_gap():
+def untold(attribute: str, data: str, note: str = "") -> Gap:
     nothing = dict.fromkeys(("gap", "threshold", "p_value"))
-    alone = Gap(
-        attribute="age band",
-        data="emodb",
-        metric="UAR",
-        groups={},
-        smallest_n=0,
-        smallest_voices=0,
-        left_out={"60+": "1 voice"},
-        **nothing,
+    known = {"attribute": attribute, "data": data, "metric": "UAR", "note": note}
+    left_out = {"60+": "1 voice"}
+    return Gap(groups={}, smallest_n=0, smallest_voices=0, left_out=left_out, **known, **nothing)
+
+
+def test_gaps_that_cannot_be_told_are_one_sentence_with_the_reason_and_no_rows_of_dashes():
+    few = "fewer than two groups have 30 rows of 2 voices, which is the least that is compared."
+    alone = (untold("gender", "emodb"), untold("gender", "nemo"), untold("age band", "emodb"))
+    other = untold("language", "all", "no class is common to the values; 7 rows are not compared")
+    record = replace(FULL, gaps=(*gaps(), *alone, other))
+    for text in (Page(render_html(record)).text, render_markdown(record), render_text(record)):
+        assert f"No gap can be told for gender in emodb and nemo and age band in emodb: {few}" in text
+        assert "No gap can be told for language in all: no class is common to the values." in text
+    rows = next(t for t in tables(render_markdown(record)) if t[0][:2] == ["attribute", "data"])
+    assert len(rows) == 1 + len(gaps())
+    assert "age band, emodb: 60+ (1 voice)" in Page(render_html(record)).text
+    only = replace(FULL, gaps=alone)
+    assert few in render_text(only)
+    assert "Gaps between the best and the worst group" not in render_html(only)
+
+
+# --- damage ------------------------------------------------------------------------------------------------
+
+
+def test_the_clean_rows_come_first_with_their_value_and_number():
+    # Of 1,542 rows that are damaged one way, 1,539 are answered at 0 dB: two sets of rows.
+    whole, fewer = score(65.0, 5.0, 1542), score(64.9, 5.0, 1539)
+    damages = tuple(
+        replace(one, clean=fewer if one.unanswered else whole, clean_abstained=6.5) for one in FULL.robustness
     )
-    assert "no gap, since fewer than two groups can be compared" in verdict(alone)
-    text = Page(render_html(replace(FULL, gaps=(alone,)))).text
-    assert "age band, emodb: 60+ (1 voice)" in text
+    record = replace(FULL, robustness=damages)
+    rows = next(t for t in tables(render_markdown(record)) if t[0][0] == "damage")
+    assert rows[1][0] == "damaged sound"
+    assert [row[:3] for row in rows[2:4]] == [
+        ["clean, 1,542 rows", "1,542", f"65.0 {said(whole)[5:]}"],
+        ["clean, 1,539 rows", "1,539", f"64.9 {said(fewer)[5:]}"],
+    ]
+    words = next(place for place, row in enumerate(rows) if row[0] == "damaged words")
+    assert rows[words + 1][:2] == ["clean", "1,542"]
+    page = Page(render_html(record)).text
+    assert "clean, 1,542 rows" in page and said(whole) in page and said(fewer) in page
+    lines = render_text(record).splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("Costs most"))
+    assert lines[first + 1] == "  clean: UAR 65.0 [60.0, 69.0] (1542 rows)"
+    assert lines[first + 2] == "  clean: UAR 64.9 [59.9, 68.9] (1539 rows)"
+    assert lines[first + 3].startswith("  babble 0 dB: UAR 47.1") and lines[first + 3].endswith("(1539 rows)")
+
+
+def test_of_older_records_the_clean_value_is_that_of_the_damaged_rows_and_their_loss():
+    assert FULL.robustness[0].clean is None
+    rows = next(t for t in tables(NOTES) if t[0][0] == "damage")
+    assert rows[2][:3] == ["clean, 1,542 rows", "1,542", "65.0"]
+
+
+def test_most_rows_of_one_kind_of_interval_are_all_others():
+    far = replace(FULL.robustness[-1].loss, interval="t over 4 speakers")
+    record = replace(FULL, robustness=(*FULL.robustness[:-1], replace(FULL.robustness[-1], loss=far)))
+    assert (
+        "95% intervals: t over 4 speakers (no punctuation); bootstrap over 24 speakers (all others)"
+        in render_markdown(record)
+    )
 
 
 # --- what need not be there --------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 
+from mmser.evaluation.page.sections.trust import clean_rows, clean_score, untold
 from mmser.evaluation.result import Contender, Evaluation, Part, Score
 
 WORST = 5  # ways of damaging the input that are shown
@@ -25,7 +26,7 @@ def render_text(evaluation: Evaluation) -> str:
             lines += ["", title, *_contenders(rows)]
     if evaluation.robustness:
         lines += ["", *_robustness(evaluation)]
-    if any(gap.gap is not None for gap in evaluation.gaps):
+    if evaluation.gaps:
         lines += ["", "Gaps between groups", *_gaps(evaluation)]
     if evaluation.left_out:
         name, why = next(iter(evaluation.left_out.items()))
@@ -103,10 +104,12 @@ def _robustness(evaluation: Evaluation) -> list[str]:
     rows = [row for row in evaluation.robustness if row.data == first and row.loss.value is not None]
     rows.sort(key=lambda row: -(row.loss.value or 0.0))
     lines = [f"Costs most, of {len(rows)} ways to damage the input ({first})"]
+    worst = rows[:WORST]
+    lines += [f"  clean: {row.metric} {shown(clean_score(row))} ({row.n} rows)" for row in clean_rows(worst)]
     return lines + [
         f"  {row.name}: {row.metric} {shown(row.value)}, loss {shown(row.loss)}, "
-        f"{row.flip_rate:.0f} % of the answers flip"
-        for row in rows[:WORST]
+        f"{row.flip_rate:.0f} % of the answers flip ({row.n} rows)"
+        for row in worst
     ]
 
 
@@ -120,4 +123,4 @@ def _gaps(evaluation: Evaluation) -> list[str]:
         threshold = "" if gap.threshold is None else f" (without one up to {gap.threshold:.1f}{p_value})"
         size = shown(Score(value=gap.gap, low=gap.low, high=gap.high, n=gap.smallest_n))
         lines.append(f"  {gap.attribute}, {gap.data}: {groups}; gap {size}{threshold}")
-    return lines
+    return lines + [f"  {text}" for text in untold(evaluation.gaps)]

@@ -185,8 +185,8 @@ def _meanings(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
         yield "Macro-F1, weighted F1", "the mean of the classes' F1, plain or by how often each class occurs."
         yield (
             "ECE",
-            f"expected calibration error of the most probable class: rows of like confidence make {BINS} bins, "
-            "about equally many rows in each; it is the mean over rows of how far their bin's confidence and "
+            f"expected calibration error of the most probable class: rows of like confidence make {BINS} "
+            "bins of about equal size; it is the mean over rows of how far their bin's confidence and "
             "accuracy lie apart (Nixon et al. 2019). Few rows make it too large: beside it stands what a "
             "perfectly calibrated model would show. Diagrams of few rows draw fewer bins, since points of a "
             "handful of rows are noise; the error keeps its bins, so that it can be held against others'.",

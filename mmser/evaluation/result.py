@@ -163,6 +163,8 @@ class TimelineScores(Record):
     duration: Seconds
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)  # name → {"f1_at_0.5": …, "eder": …}
     left_out: dict[str, str] = field(default_factory=dict)  # speaker → why no call was made of them
+    # "model" or baseline → what it is told of a call, and by what it decides; older records do not say.
+    given: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -296,6 +296,32 @@ def test_many_speakers_without_a_call_are_folded_away_and_all_named():
     assert all(speaker in page for speaker in lost)
 
 
+def test_the_timeline_says_what_the_model_and_each_rule_are_told():
+    calls = FULL.parts[0].timeline
+    assert calls is not None
+    given = {
+        "model": "not told where the splices lie: it hears windows of 2 s",
+        "no change": "told nothing",
+        "every 3 s": "told the time alone",
+    }
+    parts = (replace(FULL.parts[0], timeline=replace(calls, given=given)), *FULL.parts[1:])
+    record = replace(FULL, parts=parts)
+    for text in (Page(render_html(record)).text, render_markdown(record)):
+        assert "The model is not told where the splices lie: it hears windows of 2 s." in text
+    rows = next(t for t in tables(render_markdown(record)) if t[0][2:3] == ["F1 at ±0.5 s, %"])
+    assert [row[0] for row in rows[1:]] == [
+        "mmser-default (not told where the splices lie)",
+        "no change (told nothing)",
+        "every 3 s (told the time alone)",
+    ]
+    assert "not told where the splices lie" in render_text(record)
+    assert "Simple rules for the timeline, all." in render_markdown(record)
+    assert (
+        "n = 40 spliced calls"
+        in render_markdown(record).split("Simple rules for the timeline, all.")[1][:300]
+    )
+
+
 def test_what_the_intervals_are_over_is_said_in_words():
     text = PARSED.text
     assert (
@@ -442,7 +468,7 @@ def test_most_rows_of_one_kind_of_interval_are_all_others():
 def test_what_is_not_there_is_a_dash_with_the_reason():
     page = render_html(minimal())
     assert '<td role="cell" class="number" data-label="precision, %" title="never guessed">' in page
-    assert "No 95% intervals: fewer than two groups." in Page(page).text
+    assert "No 95% intervals: fewer than two groups, such as speakers or dialogues." in Page(page).text
     assert "None" not in page and "nan" not in Page(page).text.split()
 
 

@@ -80,6 +80,8 @@ def _part(part: Part) -> list[str]:
     if part.timeline is not None:
         points = " · ".join(f"±{p.tolerance:g} s {shown(p.f1)}" for p in part.timeline.points)
         lines.append(f"  {part.timeline.of}  F1 at {points} · EDER {shown(part.timeline.eder)}")
+        if told := part.timeline.given.get("model", "").split(":")[0]:
+            lines.append(f"             {told}")
         if part.timeline.left_out:
             name, why = next(iter(part.timeline.left_out.items()))
             count = len(part.timeline.left_out)

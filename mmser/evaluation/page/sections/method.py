@@ -169,7 +169,10 @@ def _meanings(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     yield (
         "Interval",
         "95%, over independent groups (speakers, dialogues) and not over rows, since rows of one voice are "
-        "alike: a bootstrap of whole groups, or Student's t where they are few, as each table says.",
+        "alike: a bootstrap of whole groups, or Student's t where they are few, as each table says. Rows "
+        "that share a speaker or a dialogue are of one group; where the publisher's split shares speakers "
+        "(MELD), a dialogue is one. An interval needs two groups or more: of one alone, nobody can tell how "
+        "far another would lie from it.",
     )
     if evaluation.views or evaluation.baselines:
         yield (

@@ -8,6 +8,7 @@ import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ from mmser.evaluation.page.sections.context import context_of, matrix_rows
 from mmser.evaluation.page.sections.numbers import beyond_zero, number, probability, said, some
 from mmser.evaluation.page.sections.plots import scale_of
 from mmser.evaluation.page.sections.trust import verdict
-from mmser.evaluation.page.terminal import render_text
+from mmser.evaluation.page.terminal import last_line, render_text
 from mmser.evaluation.result import Evaluation, Gap, Score
 from mmser.labels import EMOTIONS
 from tests.evaluation.made_results import MARK, full, gaps, minimal, score
@@ -672,6 +673,11 @@ def test_an_axis_keeps_to_its_bounds(values: list[float]):
     scale = scale_of(values, (0.0, 100.0))
     assert scale.low >= 0.0 and scale.high <= 100.0
     assert all(0.0 <= scale.at(value) <= 100.0 for value in values)
+
+
+def test_the_last_line_names_the_report_or_the_option_that_writes_one():
+    assert last_line(Path("out/evaluation.html")) == f"Report: {Path('out/evaluation.html')}"
+    assert last_line(None).startswith("Nothing was written; -o FOLDER writes the report")
 
 
 def test_names_move_no_cursor_on_a_terminal():

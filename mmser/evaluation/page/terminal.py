@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 
 from mmser.evaluation.page.sections.trust import clean_rows, clean_score, untold
 from mmser.evaluation.result import Contender, Evaluation, Part, Score
@@ -33,6 +34,13 @@ def render_text(evaluation: Evaluation) -> str:
         lines += ["", f"{len(evaluation.left_out)} rows got no answer; the first, {name}: {why}"]
     lines += [f"Note: {warning}" for warning in evaluation.warnings]
     return "\n".join(map(_visible, lines))
+
+
+def last_line(report: Path | None) -> str:
+    """Return where the report was written, or which option writes one."""
+    if report is None:
+        return "Nothing was written; -o FOLDER writes the report (HTML, Markdown, JSON and answers.csv)."
+    return f"Report: {report}"
 
 
 def _visible(line: str) -> str:

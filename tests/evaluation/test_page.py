@@ -238,11 +238,15 @@ def test_every_score_of_the_record_stands_on_the_page_with_its_interval(notes: b
         assert all(said(value) in said_there for value in gap.groups.values())
 
 
-def test_each_caption_names_split_seed_model_and_revision():
+def test_each_caption_names_data_split_seed_model_revision_and_n():
     captions = PARSED.captions
     assert len(captions) > 40
     for caption in captions:
-        assert "test (speaker-folds) · seed 0 · mmser-default@f991dcb3b0b0" in caption
+        assert re.search(
+            r"(all|ravdess|nemo|emodb|meld|goemotions)\b.* · test \(speaker-folds\) · seed 0 · "
+            r"mmser-default@f991dcb3b0b0 · n = [\d,]+",
+            caption,
+        )
 
 
 def test_tables_and_figures_are_numbered_in_order_and_tables_alike_in_both():

@@ -87,12 +87,15 @@ class Context:
 
         Args:
             data: a corpus, or all.
-            n: how many.
+            n: how many; all rows of these data where it is left out.
             groups: that they are in, 0 where it is not known.
             of: what n counts, where it is not rows.
         """
         protocol = self.evaluation.protocol
         said = [self.corpora(data), f"{protocol.split} ({protocol.name})", f"seed {protocol.seed}", self.name]
+        if n is None:
+            whole = self.part(data) or self.part(ALL) or next(iter(self.evaluation.parts), None)
+            n = None if whole is None else whole.n
         if n is not None:
             counted = f"n = {n:,}{f' {of}' if of else ''}"
             said.append(f"{counted} in {some(groups, 'group')}" if groups else counted)

@@ -415,7 +415,7 @@ def test_gaps_that_cannot_be_told_are_one_sentence_with_the_reason_and_no_rows_o
     other = untold("language", "all", "no class is common to the values; 7 rows are not compared")
     record = replace(FULL, gaps=(*gaps(), *alone, other))
     for text in (Page(render_html(record)).text, render_markdown(record), render_text(record)):
-        assert f"No gap can be told for gender in emodb and nemo and age band in emodb: {few}" in text
+        assert f"No gap can be told for gender in emodb and nemo, nor for age band in emodb: {few}" in text
         assert "No gap can be told for language in all: no class is common to the values." in text
     rows = next(t for t in tables(render_markdown(record)) if t[0][:2] == ["attribute", "data"])
     assert len(rows) == 1 + len(gaps())

@@ -55,7 +55,7 @@ def _losses(context: Context, data: str, metric: str, found: Sequence[Degraded])
         own = [one for one in found if one.kind == kind]
         cleans = clean_rows(own)
         rows.append(Row(cells=(Cell(text=_KINDS.get(kind, kind)),), head=True))
-        rows += [_clean_row(one, several=len(cleans) > 1) for one in cleans]
+        rows += [_clean_row(one, scale, several=len(cleans) > 1) for one in cleans]
         rows += [_loss_row(one, scale) for one in own]
         scores += [*((one.clean or one.loss,) for one in cleans), *((one.loss,) for one in own)]
     columns = (
@@ -99,12 +99,16 @@ def clean_score(one: Degraded) -> Score:
     return Score(value=whole, n=one.value.n, groups=one.value.groups, interval=_NOT_KEPT)
 
 
-def _clean_row(one: Degraded, *, several: bool) -> Row:
+def _clean_row(one: Degraded, scale: Scale, *, several: bool) -> Row:
+    nothing = Score(value=None, n=one.n)
+    grid = interval_mark(scale, nothing, "no loss: these are the clean rows", style="s-model", lines=_ZERO)
     cells = (
         Cell(text=f"clean, {some(one.n, 'row')}" if several else "clean"),
         count_cell(one.n),
         score_cell(clean_score(one), one.metric),
-        *(Cell(text="") for _ in range(3)),
+        Cell(text=""),
+        Cell(text="", plot=grid),
+        Cell(text=""),
         Cell(text="") if one.clean_abstained is None else value_cell(one.clean_abstained),
         Cell(text=""),
     )
@@ -136,13 +140,13 @@ def fairness_section(context: Context) -> Section | None:
     if not gaps:
         return None
     told = [gap for gap in gaps if known(gap.gap)]
-    blocks: list[Block] = [*_verdicts(told), *([_gap_table(context, told)] if told else [])]
+    blocks: list[Block] = _verdicts(told)
+    blocks += [Prose(texts=untold(gaps))] if len(told) < len(gaps) else []
+    blocks += [_gap_table(context, told)] if told else []
     for metric in dict.fromkeys(gap.metric for gap in gaps):
         own = [gap for gap in gaps if gap.metric == metric]
         if any(gap.groups for gap in own):
             blocks.append(_groups(context, metric, own))
-    if len(told) < len(gaps):
-        blocks.append(Prose(texts=untold(gaps)))
     left_out = [
         f"{gap.attribute}, {gap.data}: "
         + "; ".join(f"{value} ({why})" for value, why in gap.left_out.items())
@@ -174,10 +178,11 @@ def untold(gaps: Sequence[Gap]) -> tuple[str, ...]:
         if not known(gap.gap):
             of = reasons.setdefault(_why_untold(gap), {})
             of.setdefault(gap.attribute, []).append(gap.data)
-    return tuple(
-        f"No gap can be told for {listed(f'{name} in {listed(data)}' for name, data in of.items())}: {why}."
-        for why, of in reasons.items()
-    )
+    told = []
+    for why, of in reasons.items():
+        where = ", nor for ".join(f"{name} in {listed(data)}" for name, data in of.items())
+        told.append(f"No gap can be told for {where}: {why}.")
+    return tuple(told)
 
 
 def _why_untold(gap: Gap) -> str:

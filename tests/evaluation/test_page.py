@@ -19,10 +19,10 @@ from mmser.evaluation.page.html import letters, render_html
 from mmser.evaluation.page.markdown import inline, render_markdown
 from mmser.evaluation.page.sections.context import context_of, matrix_rows
 from mmser.evaluation.page.sections.numbers import beyond_zero, number, probability, said, some
-from mmser.evaluation.page.sections.plots import scale_of
+from mmser.evaluation.page.sections.plots import reliability, scale_of
 from mmser.evaluation.page.sections.trust import verdict
 from mmser.evaluation.page.terminal import last_line, render_text
-from mmser.evaluation.result import Evaluation, Gap, Score
+from mmser.evaluation.result import Evaluation, Gap, ReliabilityBin, Score
 from mmser.labels import EMOTIONS
 from tests.evaluation.made_results import MARK, full, gaps, minimal, score
 
@@ -420,6 +420,8 @@ def test_gaps_that_cannot_be_told_are_one_sentence_with_the_reason_and_no_rows_o
     rows = next(t for t in tables(render_markdown(record)) if t[0][:2] == ["attribute", "data"])
     assert len(rows) == 1 + len(gaps())
     assert "age band, emodb: 60+ (1 voice)" in Page(render_html(record)).text
+    silent = replace(untold("age band", "all"), left_out={"not given": "240 rows without age band"})
+    assert "for age band in all: no row says it." in render_text(replace(FULL, gaps=(silent,)))
     only = replace(FULL, gaps=alone)
     assert few in render_text(only)
     assert "Gaps between the best and the worst group" not in render_html(only)
@@ -604,6 +606,13 @@ def test_the_ring_lies_where_the_model_abstains():
     # It answers 1 - 0.084 = 0.916 of the rows; the field is 328 wide and begins at 62.
     ring = re.search(r'class="own" cx="([\d.]+)"', PAGE)
     assert ring and float(ring.group(1)) == pytest.approx(62 + 0.916 * 328, abs=0.01)
+
+
+def test_behind_each_point_of_a_reliability_diagram_stands_the_span_that_chance_would_give_it():
+    # Of 20 rows that are 0.5 sure, 6 to 14 are right in 95 % of draws: 0.3 to 0.7 of a field of 260 pixels.
+    drawn = str(reliability([ReliabilityBin(confidence=0.5, accuracy=0.9, n=20)], "by hand"))
+    found = re.search(r'<rect class="chance" x="[\d.]+" y="([\d.]+)" width="11" height="([\d.]+)"/>', drawn)
+    assert found and (float(found[1]), float(found[2])) == pytest.approx((14 + 0.3 * 260, 0.4 * 260))
 
 
 def test_a_curve_of_many_points_is_drawn_with_few():

@@ -63,6 +63,39 @@ CONTRASTS = """() => [...document.querySelectorAll('.matrix td')].map(cell => {
   const [high, low] = [light(style.color), light(ground)].sort((a, b) => b - a);
   return (high + .05) / (low + .05);
 })"""
+# Words whose contrast with the ground behind them is under 4.5 : 1; the plates' letters are tested elsewhere.
+FAINT = """() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const light = (under, over, alpha) => {
+    canvas.globalAlpha = 1; canvas.fillStyle = under; canvas.fillRect(0, 0, 1, 1);
+    canvas.globalAlpha = alpha; canvas.fillStyle = over; canvas.fillRect(0, 0, 1, 1);
+    const part = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).map(c => c / 255);
+    return part.map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
+      .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
+  };
+  const seen = node => {
+    let alpha = 1;
+    for (let one = node; one; one = one.parentElement) alpha *= parseFloat(getComputedStyle(one).opacity);
+    return alpha;
+  };
+  const ground = node => {
+    for (let one = node; one; one = one.parentElement) {
+      const color = getComputedStyle(one).backgroundColor;
+      if (color !== 'rgba(0, 0, 0, 0)') return color;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  return [...document.querySelectorAll('body *')].flatMap(node => {
+    if (![...node.childNodes].some(child => child.nodeType === 3 && child.data.trim())) return [];
+    if (['TITLE', 'DESC', 'STYLE'].includes(node.tagName.toUpperCase())) return [];
+    if (node.closest('.vh, .skip, .mark, .out') || !node.getClientRects().length) return [];
+    const style = getComputedStyle(node);
+    const behind = ground(node), ink = node.tagName === 'text' ? style.fill : style.color;
+    const [high, low] = [light(behind, ink, seen(node)), light(behind, behind, 1)].sort((a, b) => b - a);
+    const ratio = (high + .05) / (low + .05);
+    return ratio < 4.5 ? [`${node.tagName}.${node.className} ${ratio.toFixed(2)} ${node.textContent}`] : [];
+  });
+}"""
 OPEN_ALL = "() => document.querySelectorAll('details').forEach(fold => { fold.open = true; })"
 
 
@@ -183,6 +216,13 @@ def test_each_number_of_a_matrix_is_readable_on_its_shade(show, scheme):
     ratios = page.evaluate(CONTRASTS)
     assert len(ratios) > 100
     assert min(ratios) >= 4.5
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_words_stand_out_from_their_ground(show, scheme):
+    page = show("full", color_scheme=scheme)
+    page.evaluate(OPEN_ALL)
+    assert page.evaluate(FAINT) == []
 
 
 def test_a_dark_screen_gets_a_dark_page_and_paper_a_white_one(show):

@@ -92,6 +92,7 @@ def _reliability(emotion: EmotionScores, data: str, source: str) -> Figure:
     return Figure(
         title=f"Reliability, {data}",
         note="On the dashed diagonal answers are right as often as they are sure; below it, less often. "
+        "Grey: where 95% of the points of a calibrated model lie, were all rows independent. "
         f"Drawn: {some(len(bins), 'bin')} of {sizes} rows{' each' if len(bins) > 1 else ''}{ruled}; their "
         f"sizes at the foot. ECE {ece}, over {BINS} bins of equally many rows, however many are drawn.",
         source=source,

@@ -280,7 +280,7 @@ def _hero(context: Context, own: Own) -> Hero:
     rival = best or other
     if rival is not None and known(rival.difference.value):
         clear = "" if beyond_zero(rival.difference) else ", not beyond zero"
-        beside.append(("difference to it", said(rival.difference, digits, signed=True) + clear))
+        beside.append(("lead over it", said(rival.difference, digits, signed=True) + clear))
     return Hero(
         metric=own.metric,
         data=f"all {len(corpora)} corpora" if own.part.data == ALL and len(corpora) > 1 else own.part.data,

@@ -23,7 +23,7 @@ from mmser.evaluation.page.sections.numbers import (
 )
 from mmser.evaluation.page.sections.plots import Line, Scale, axis, ends, interval_mark, scale_of
 from mmser.evaluation.result import Degraded, Gap, Score
-from mmser.evaluation.scores.fairness import LEAST_ROWS, LEAST_VOICES, NO_SHARED_CLASS
+from mmser.evaluation.scores.fairness import LEAST_ROWS, LEAST_VOICES, NO_SHARED_CLASS, NOT_GIVEN
 
 _KINDS = {"sound": "damaged sound", "words": "damaged words", "missing": "sound or words taken away"}
 _NOT_KEPT = "the interval is not in this record"
@@ -188,6 +188,8 @@ def untold(gaps: Sequence[Gap]) -> tuple[str, ...]:
 def _why_untold(gap: Gap) -> str:
     if NO_SHARED_CLASS in gap.note:
         return NO_SHARED_CLASS
+    if set(gap.left_out) == {NOT_GIVEN}:
+        return "no row says it"
     if gap.groups:
         return f"{gap.metric} is not defined on one of the groups"
     return (

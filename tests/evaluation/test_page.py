@@ -608,6 +608,18 @@ def test_the_ring_lies_where_the_model_abstains():
     assert ring and float(ring.group(1)) == pytest.approx(62 + 0.916 * 328, abs=0.01)
 
 
+def test_a_reliability_diagram_says_by_which_rule_it_is_divided_and_that_the_error_is_over_fifteen_bins():
+    # The made parts have ten bins of a tenth each: of 240 rows the rule gives twelve, of 200 to 219 ten.
+    assert "Drawn: 10 bins of 24 to 26 rows, sizes at the foot." in Page(render_html(ALONE)).text
+    emotion = ALONE.parts[0].emotion
+    assert emotion is not None
+    ruled = replace(ALONE, parts=tuple(replace(one, emotion=replace(emotion, n=219)) for one in ALONE.parts))
+    assert (
+        "Drawn: 10 bins of 24 to 26 rows (20 at least, and 15 bins at most), sizes at the foot. "
+        "ECE 0.048 [0.034, 0.059], over 15 bins however many are drawn."
+    ) in Page(render_html(ruled)).text
+
+
 def test_behind_each_point_of_a_reliability_diagram_stands_the_span_that_chance_would_give_it():
     # Of 20 rows that are 0.5 sure, 6 to 14 are right in 95 % of draws: 0.3 to 0.7 of a field of 260 pixels.
     drawn = str(reliability([ReliabilityBin(confidence=0.5, accuracy=0.9, n=20)], "by hand"))

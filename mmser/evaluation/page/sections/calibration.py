@@ -87,14 +87,14 @@ def _reliability(emotion: EmotionScores, data: str, source: str) -> Figure:
     sizes = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
     ece = said(emotion.calibration.ece, 3)
     # Of records that were made before the rule, and where many confidences are equal, it does not hold.
-    rule = f", as many as leave {LEAST_IN_BIN} rows or more in each and {BINS} at most"
+    rule = f" ({LEAST_IN_BIN} at least, and {BINS} bins at most)"
     ruled = rule if len(bins) == drawn_bins(emotion.n) and fewest >= min(LEAST_IN_BIN, emotion.n) else ""
     return Figure(
         title=f"Reliability, {data}",
         note="On the dashed diagonal answers are right as often as they are sure; below it, less often. "
         "Grey: where 95% of the points of a calibrated model lie, were all rows independent. "
-        f"Drawn: {some(len(bins), 'bin')} of {sizes} rows{' each' if len(bins) > 1 else ''}{ruled}; their "
-        f"sizes at the foot. ECE {ece}, over {BINS} bins of equally many rows, however many are drawn.",
+        f"Drawn: {some(len(bins), 'bin')} of {sizes} rows{ruled}, sizes at the foot. ECE {ece}, over {BINS} "
+        "bins however many are drawn.",
         source=source,
         svg=reliability(bins, f"Reliability diagram of {some(len(bins), 'bin')} on {data}; ECE {ece}"),
     )

@@ -164,7 +164,7 @@ def with_intervals(
         return "95% intervals in brackets.", (*columns, Column(title="interval", kind="text")), tuple(wide)
     names = [row.cells[0].text for row in rows if not row.head]
     named = {
-        kind: [name for name, own in zip(names, words, strict=True) if own == kind]
+        kind: list(dict.fromkeys(name for name, own in zip(names, words, strict=True) if own == kind))
         for kind in sorted(kinds, key=lambda kind: words.count(kind) > _MOST_NAMED)
     }
     told = [

@@ -700,6 +700,19 @@ def test_an_axis_keeps_to_its_bounds(values: list[float]):
     assert all(0.0 <= scale.at(value) <= 100.0 for value in values)
 
 
+def test_a_value_without_an_interval_says_why_on_a_terminal():
+    why = "one speaker, and an interval needs two or more: no interval"
+    alone = Score(value=50.0, n=60, groups=1, interval=why)
+    rows = (replace(ALONE.baselines[0], value=alone, difference=alone), ALONE.baselines[1])
+    lines = render_text(replace(ALONE, baselines=rows)).splitlines()
+    assert [
+        line.endswith("(240 rows); one speaker: no interval")
+        for line in lines
+        if line.startswith(f"  {rows[0].name} ")
+    ] == [True]
+    assert not [line for line in lines if line.startswith(f"  {rows[1].name} ") and "no interval" in line]
+
+
 def test_the_last_line_names_the_report_or_the_option_that_writes_one():
     assert last_line(Path("out/evaluation.html")) == f"Report: {Path('out/evaluation.html')}"
     assert last_line(None).startswith("Nothing was written; -o FOLDER writes the report")

@@ -7,6 +7,7 @@ from pathlib import Path
 from mmser.evaluation.page.sections.trust import clean_rows, clean_score, untold
 from mmser.evaluation.result import Contender, Evaluation, Part, Score
 
+_NONE = ": no interval"
 WORST = 5  # ways of damaging the input that are shown
 
 
@@ -58,6 +59,13 @@ def shown(score: Score | None, decimals: int = 1) -> str:
     return f"{text} [{score.low:.{decimals}f}, {score.high:.{decimals}f}]"
 
 
+def _why_none(score: Score) -> str:
+    """Return in short why a value that is known has no interval; nothing where it has one."""
+    if score.value is None or score.low is not None or not score.interval:
+        return ""
+    return f"; {score.interval.split(', ')[0].removesuffix(_NONE)}{_NONE}"
+
+
 def _part(part: Part) -> list[str]:
     lines = [f"{part.data} ({part.n} rows)"]
     emotion, change, intensity = part.emotion, part.change, part.intensity
@@ -78,16 +86,18 @@ def _part(part: Part) -> list[str]:
     if intensity is not None:
         lines.append(
             f"  intensity  CCC {shown(intensity.ccc, 3)} · MAE {shown(intensity.mae, 3)} · levels' UAR "
-            f"{shown(intensity.levels_uar)} ({intensity.n} rows)"
+            f"{shown(intensity.levels_uar)} ({intensity.n} rows){_why_none(intensity.ccc)}"
         )
     if change is not None:
         lines.append(
             f"  change     MCC {shown(change.mcc, 3)} · AP {shown(change.average_precision)} · F1 "
             f"{shown(change.f1)} · base rate {change.base_rate:.1f} ({change.n} rows)"
+            f"{_why_none(change.mcc)}"
         )
     if part.timeline is not None:
         points = " · ".join(f"±{p.tolerance:g} s {shown(p.f1)}" for p in part.timeline.points)
-        lines.append(f"  {part.timeline.of}  F1 at {points} · EDER {shown(part.timeline.eder)}")
+        eder = f"EDER {shown(part.timeline.eder)}{_why_none(part.timeline.eder)}"
+        lines.append(f"  {part.timeline.of}  F1 at {points} · {eder}")
         if told := part.timeline.given.get("model", "").split(":")[0]:
             lines.append(f"             {told}")
         if part.timeline.left_out:
@@ -104,7 +114,7 @@ def _contenders(rows: Sequence[Contender]) -> list[str]:
     width = max(len(row.name) for row in rows)
     return [
         f"  {row.name:<{width}}  {row.data}: {row.metric} {shown(row.value)}, difference "
-        f"{shown(row.difference)} ({row.n} rows){'; ' + row.note if row.note else ''}"
+        f"{shown(row.difference)} ({row.n} rows){'; ' + row.note if row.note else ''}{_why_none(row.value)}"
         for row in rows
     ]
 

@@ -178,8 +178,8 @@ def test_on_paper_short_tables_stay_whole_and_long_ones_may_be_broken(show):
     breaks = """() => [...document.querySelectorAll('figure:has(table)')].map(figure =>
       [figure.querySelectorAll('tbody tr').length, getComputedStyle(figure).breakInside])"""
     found = page.evaluate(breaks)
-    assert {inside for rows, inside in found if rows <= 14} == {"avoid"}
-    assert {inside for rows, inside in found if rows > 14} <= {"auto"}
+    assert {inside for rows, inside in found if rows <= 20} == {"avoid"}
+    assert {inside for rows, inside in found if rows > 20} <= {"auto"}
 
 
 @pytest.mark.parametrize("name", ["full", "minimal"])

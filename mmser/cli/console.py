@@ -102,6 +102,7 @@ class Progress:
         self._task: Any = None
         self._stage = ""
         self._last_line = 0.0
+        self._ended = False  # whether the last line said 100 %
         self._began, self._done_before = 0.0, 0.0  # of the stage that runs
 
     def __enter__(self) -> Self:
@@ -140,15 +141,21 @@ class Progress:
         with _ignoring_lost_stderr():
             if self._stream.isatty():
                 self._draw(stage, done, total)
-            elif stage != self._stage or time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
+            elif self._is_due(stage, done, total):
                 share = f" {100 * done / total:.0f} %" if total and done else ""
                 left = self._time_left(stage, done, total)
                 self._stream.write(f"  {STAGES.get(stage, stage)} …{share}{left}\n")
                 self._stream.flush()
-                self._last_line = time.monotonic()
+                self._last_line, self._ended = time.monotonic(), 0 < total <= done
         if stage != self._stage:
             self._began, self._done_before = time.monotonic(), done
         self._stage = stage
+
+    def _is_due(self, stage: str, done: float, total: float) -> bool:
+        """Tell whether a line is written: at a stage's beginning, then now and then, and at its end."""
+        if stage != self._stage or time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
+            return True
+        return 0 < total <= done and not self._ended
 
     def _time_left(self, stage: str, done: float, total: float) -> str:
         """Return how long the rest of a stage takes at the pace of this run."""

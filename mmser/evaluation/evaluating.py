@@ -89,6 +89,7 @@ class Steps:
 
     def __init__(self, progress: ProgressCallback = ignore_progress) -> None:
         self._progress, self.step, self.fold = progress, "judging", ""
+        self._told = False  # whether anything was said of the step that runs
 
     def __call__(self, stage: str, done: float, total: float) -> None:
         """Show how far a stage has come, in its own unit."""
@@ -98,6 +99,16 @@ class Steps:
             "fitting": f"{self.step}, epochs",
         }
         self._progress(f"{self.fold}{named[stage]}" if stage in named else stage, done, total)
+        self._told = True
+
+    def begin(self, step: str) -> None:
+        """Name the step that runs from here on."""
+        self.step, self._told = step, False
+
+    def end(self) -> None:
+        """Say that the step is done, where its parts said nothing of it."""
+        if not self._told:
+            self._progress(f"{self.fold}{self.step}", 1, 1)
 
 
 class Evaluator:
@@ -137,14 +148,15 @@ class Evaluator:
             several = len(division.folds) > 1
             self.progress.fold = f"{fold.name} ({number + 1} of {len(division.folds)}), " if several else ""
             self._fold(fold)
+        self.progress.fold = ""
         judged = join(self.heard.own)
         if not len(judged):
             first = next(iter(judged.left_out.items()), ("", "there was none"))
             raise DataError(f"none of the rows got an answer; the first, {first[0]}: {first[1]}")
-        with self._timed("scoring"):
+        with self._timed("scoring", told=True):
             parts = self._parts(judged, joined(mark, *leaks(self.candidate.about.training_mark)))
         rows = [example for fold in division.folds for example in fold.test if is_labelled(example)]
-        with self._timed("hashing files"):
+        with self._timed("hashing files", told=True):
             # A finished model's own training is not of this run.
             trained = self.candidate.about.kind != "model"
             used = [e for fold in division.folds for e in (*fold.train, *fold.validation) if trained]
@@ -195,7 +207,7 @@ class Evaluator:
         for baseline in self.wanted.baselines:
             if baseline.about.id in heard.failed:
                 continue
-            with self._timed(f"baseline {baseline.about.id}"):
+            with self._timed(f"baseline {baseline.about.id}", told=True):
                 self._baseline(fold, baseline)
         with self._timed("robustness"):
             self._damage(fold, judge, own)
@@ -258,9 +270,12 @@ class Evaluator:
         if not any(is_labelled(e) for e in rows):
             return
         damage = self.wanted.damage([e for e in fold.test if name_of(e) not in own.left_out])
+        self.progress.step = "robustness, clean"
         self.heard.clean.append(judge.judge(rows, fold=fold.name))
         for degradation in self.wanted.degradations:
-            self.progress.step = degradation.name
+            if not any(map(degradation.concerns, rows)):  # words, of data that have none
+                continue
+            self.progress.step = f"robustness, {degradation.name}"
             said = judge.judge(rows, alter=damage(degradation), fold=fold.name)
             self.heard.damaged.setdefault(degradation, []).append(said)
 
@@ -313,7 +328,7 @@ class Evaluator:
     def _gaps(self, judged: Judged) -> tuple[Gap, ...]:
         if not self.wanted.fairness:
             return ()
-        with self._timed("fairness"):
+        with self._timed("fairness", told=True):
             return gaps(judged, draws=self.wanted.draws, seed=self.wanted.seed)
 
     def _robustness(self) -> tuple[Degraded, ...]:
@@ -336,10 +351,13 @@ class Evaluator:
         return tuple(found)
 
     @contextmanager
-    def _timed(self, step: str) -> Iterator[None]:
+    def _timed(self, step: str, *, told: bool = False) -> Iterator[None]:
+        """Measure a step; `told` = say at its end that it is done, where nothing in it does."""
         begun = time.monotonic()
-        self.progress.step = step
+        self.progress.begin(step)
         try:
             yield
         finally:
             self.seconds[step] = self.seconds.get(step, 0.0) + time.monotonic() - begun
+        if told:
+            self.progress.end()

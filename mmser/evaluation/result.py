@@ -48,10 +48,12 @@ class ReliabilityBin(Record):
 class Calibration(Record):
     """How far stated probabilities can be believed."""
 
-    ece: Score  # top-label, equal-mass bins (Nixon 2019), [0, 1]
+    ece: Score  # top-label, over 15 equal-mass bins (Nixon 2019), [0, 1]
     nll: Score  # nats
     brier: Score  # sum over classes, [0, 2]
-    bins: tuple[ReliabilityBin, ...]  # of rising confidence
+    bins: tuple[
+        ReliabilityBin, ...
+    ]  # of rising confidence, to be drawn: fewer than the error's where rows are few
     ece_of_calibrated: float | None = None  # that a perfectly calibrated model as sure as this one would show
 
 
@@ -161,6 +163,8 @@ class TimelineScores(Record):
     duration: Seconds
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)  # name → {"f1_at_0.5": …, "eder": …}
     left_out: dict[str, str] = field(default_factory=dict)  # speaker → why no call was made of them
+    # "model" or baseline → what it is told of a call, and by what it decides; older records do not say.
+    given: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,6 +229,8 @@ class Degraded(Record):
     loss: Score  # clean minus degraded, paired; positive = worse
     flip_rate: float  # share of the rows whose most probable emotion is another, in percent
     abstained: float  # share of the rows, in percent
+    clean: Score | None = None  # of the same rows as they are; None in records that do not say
+    clean_abstained: float | None = None  # share of the same rows, in percent
 
 
 @dataclass(frozen=True, kw_only=True)

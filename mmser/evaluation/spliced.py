@@ -227,4 +227,19 @@ def spliced_scores(
         draws=draws,
         seed=seed,
     )
-    return replace(scores, left_out=left_out)
+    return replace(scores, left_out=left_out, given=_given())
+
+
+def _given() -> dict[str, str]:
+    """Return what each method is told of a call, and by what it decides."""
+    return {
+        "model": f"not told where the splices lie: it hears the sound alone, without words, in windows of "
+        f"{DEFAULT.window:g} s every {DEFAULT.hop:g} s, with the settings of a report's timeline (a change "
+        f"costs {DEFAULT.penalty:g} s of squared Hellinger distance; two lie {DEFAULT.shortest:g} s apart or "
+        "more). Its temperatures apply; its thresholds for shifts between turns do not",
+        "boundaries known": "told the splices: a change where the sound before and after lies a Hellinger "
+        f"distance of {BOUNDARY_DISTANCE:g} or more apart",
+        "a change at every splice": "told the splices",
+        "no change": "not told when anything changes; its one emotion is the mean over the spliced clips",
+        "turn-level argmax": "told the splices: a change where the most probable emotion becomes another",
+    }

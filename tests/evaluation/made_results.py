@@ -385,3 +385,15 @@ def minimal() -> Evaluation:
         mark=None,
         parts=(Part(data="emodb", n=4, mark=None, emotion=scores),),
     )
+
+
+def larger(evaluation: Evaluation, times: int) -> Evaluation:
+    """The same with each count of the confusion matrices so many times as large."""
+    parts = []
+    for part in evaluation.parts:
+        one = part.emotion
+        if one is not None:
+            counts = tuple(tuple(times * count for count in row) for row in one.confusion)
+            one = replace(one, n=times * one.n, confusion=counts)
+        parts.append(replace(part, emotion=one))
+    return replace(evaluation, parts=tuple(parts))

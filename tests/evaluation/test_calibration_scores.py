@@ -15,6 +15,7 @@ from mmser.evaluation.scores import metrics
 from mmser.evaluation.scores.calibration_scores import (
     calibration_scores,
     coverage_scores,
+    drawn_bins,
     ece_of_calibrated,
     ece_score,
     equal_mass_bins,
@@ -44,10 +45,7 @@ def test_calibration_by_hand():
     # Two bins of 0.5 and 0.9: half right and all right; |0.5 - 0.5| and |0.9 - 1|, two rows each.
     found, _ = both(stated([0.5, 0.5, 0.9, 0.9], [True, False, True, True]))
     assert found.ece.value == pytest.approx((2 * 0 + 2 * 0.1) / 4)
-    assert [(b.confidence, b.accuracy, b.n) for b in found.bins] == [
-        pytest.approx((0.5, 0.5, 2)),
-        pytest.approx((0.9, 1, 2)),
-    ]
+    assert [(b.confidence, b.accuracy, b.n) for b in found.bins] == [pytest.approx((0.7, 0.75, 4))]
     # The wrong row states (1 - 0.5) / 6 of anger.
     assert found.nll.value == pytest.approx(-(np.log(0.5) + np.log(0.5 / 6) + 2 * np.log(0.9)) / 4)
     sure = 0.1**2 + 6 * (0.1 / 6) ** 2
@@ -88,6 +86,30 @@ def test_equal_confidences_share_a_bin_and_surer_rows_are_in_no_lower_one(confid
     order = np.argsort(values, kind="stable")
     assert (np.diff(bins[order]) >= 0).all()
     assert all(len(set(bins[values == value])) == 1 for value in values)
+
+
+@pytest.mark.parametrize(
+    ("rows", "bins"),
+    [(1, 1), (19, 1), (39, 1), (40, 2), (100, 5), (240, 12), (299, 14), (300, 15), (9000, 15)],
+)
+def test_a_diagram_has_as_many_bins_as_leave_twenty_rows_in_each_and_fifteen_at_most(rows: int, bins: int):
+    assert drawn_bins(rows) == bins
+    sizes = np.bincount(equal_mass_bins(np.linspace(0.2, 0.9, rows), bins))
+    assert len(sizes) == bins and (sizes >= min(rows, 20)).all()
+
+
+def test_the_error_keeps_its_fifteen_bins_where_the_diagram_has_fewer():
+    # Of 40 rows, 20 are at 0.5 and 20 at 0.9, each a bin of the diagram: half of either are right.
+    found, _ = both(stated([0.5] * 20 + [0.9] * 20, [True, False] * 20))
+    assert [(b.confidence, b.accuracy, b.n) for b in found.bins] == [
+        pytest.approx((0.5, 0.5, 20)),
+        pytest.approx((0.9, 0.5, 20)),
+    ]
+    rows = random_rows(105)  # 15 bins of 7
+    found, _ = both(rows)
+    assert [b.n for b in found.bins] == [21] * 5
+    expected = metrics.expected_calibration_error(rows.emotion, truth_of(rows).tolist())
+    assert found.ece.value == pytest.approx(expected)
 
 
 def test_one_confidence_is_one_bin_whoever_comes_first():

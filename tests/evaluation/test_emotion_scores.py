@@ -166,7 +166,11 @@ def test_no_row_with_one_label_has_no_scores():
 def test_one_row_has_values_without_intervals():
     scores = emotion_scores(answered([3], [3]))
     assert scores is not None
-    assert (scores.uar.value, scores.uar.low, scores.uar.interval) == (100, None, "one speaker: no interval")
+    assert (scores.uar.value, scores.uar.low, scores.uar.interval) == (
+        100,
+        None,
+        "one speaker, and an interval needs two or more: no interval",
+    )
     assert scores.chance_uar == 100
     assert scores.calibration.ece.value == pytest.approx(0.24)
     assert scores.calibration.ece.low is None

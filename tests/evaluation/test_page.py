@@ -8,6 +8,7 @@ import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,10 +19,10 @@ from mmser.evaluation.page.html import letters, render_html
 from mmser.evaluation.page.markdown import inline, render_markdown
 from mmser.evaluation.page.sections.context import context_of, matrix_rows
 from mmser.evaluation.page.sections.numbers import beyond_zero, number, probability, said, some
-from mmser.evaluation.page.sections.plots import scale_of
+from mmser.evaluation.page.sections.plots import reliability, scale_of
 from mmser.evaluation.page.sections.trust import verdict
-from mmser.evaluation.page.terminal import render_text
-from mmser.evaluation.result import Evaluation, Gap, Score
+from mmser.evaluation.page.terminal import last_line, render_text
+from mmser.evaluation.result import Evaluation, Gap, ReliabilityBin, Score
 from mmser.labels import EMOTIONS
 from tests.evaluation.made_results import MARK, full, gaps, minimal, score
 
@@ -237,11 +238,15 @@ def test_every_score_of_the_record_stands_on_the_page_with_its_interval(notes: b
         assert all(said(value) in said_there for value in gap.groups.values())
 
 
-def test_each_caption_names_split_seed_model_and_revision():
+def test_each_caption_names_data_split_seed_model_revision_and_n():
     captions = PARSED.captions
     assert len(captions) > 40
     for caption in captions:
-        assert "test (speaker-folds) · seed 0 · mmser-default@f991dcb3b0b0" in caption
+        assert re.search(
+            r"(all|ravdess|nemo|emodb|meld|goemotions)\b.* · test \(speaker-folds\) · seed 0 · "
+            r"mmser-default@f991dcb3b0b0 · n = [\d,]+",
+            caption,
+        )
 
 
 def test_tables_and_figures_are_numbered_in_order_and_tables_alike_in_both():
@@ -294,6 +299,32 @@ def test_many_speakers_without_a_call_are_folded_away_and_all_named():
     page = render_html(replace(FULL, parts=parts))
     assert '<summary dir="auto">13 speakers of whom there is no call, all</summary>' in page
     assert all(speaker in page for speaker in lost)
+
+
+def test_the_timeline_says_what_the_model_and_each_rule_are_told():
+    calls = FULL.parts[0].timeline
+    assert calls is not None
+    given = {
+        "model": "not told where the splices lie: it hears windows of 2 s",
+        "no change": "told nothing",
+        "every 3 s": "told the time alone",
+    }
+    parts = (replace(FULL.parts[0], timeline=replace(calls, given=given)), *FULL.parts[1:])
+    record = replace(FULL, parts=parts)
+    for text in (Page(render_html(record)).text, render_markdown(record)):
+        assert "The model is not told where the splices lie: it hears windows of 2 s." in text
+    rows = next(t for t in tables(render_markdown(record)) if t[0][2:3] == ["F1 at ±0.5 s, %"])
+    assert [row[0] for row in rows[1:]] == [
+        "mmser-default (not told where the splices lie)",
+        "no change (told nothing)",
+        "every 3 s (told the time alone)",
+    ]
+    assert "not told where the splices lie" in render_text(record)
+    assert "Simple rules for the timeline, all." in render_markdown(record)
+    assert (
+        "n = 40 spliced calls"
+        in render_markdown(record).split("Simple rules for the timeline, all.")[1][:300]
+    )
 
 
 def test_what_the_intervals_are_over_is_said_in_words():
@@ -371,21 +402,71 @@ def test_a_gap_of_few_voices_says_that_p_could_not_be_small():
     )
 
 
-def test_a_gap_of_one_group_is_no_gap():
+def untold(attribute: str, data: str, note: str = "") -> Gap:
     nothing = dict.fromkeys(("gap", "threshold", "p_value"))
-    alone = Gap(
-        attribute="age band",
-        data="emodb",
-        metric="UAR",
-        groups={},
-        smallest_n=0,
-        smallest_voices=0,
-        left_out={"60+": "1 voice"},
-        **nothing,
+    known = {"attribute": attribute, "data": data, "metric": "UAR", "note": note}
+    left_out = {"60+": "1 voice"}
+    return Gap(groups={}, smallest_n=0, smallest_voices=0, left_out=left_out, **known, **nothing)
+
+
+def test_gaps_that_cannot_be_told_are_one_sentence_with_the_reason_and_no_rows_of_dashes():
+    few = "fewer than two groups have 30 rows of 2 voices, which is the least that is compared."
+    alone = (untold("gender", "emodb"), untold("gender", "nemo"), untold("age band", "emodb"))
+    other = untold("language", "all", "no class is common to the values; 7 rows are not compared")
+    record = replace(FULL, gaps=(*gaps(), *alone, other))
+    for text in (Page(render_html(record)).text, render_markdown(record), render_text(record)):
+        assert f"No gap can be told for gender in emodb and nemo, nor for age band in emodb: {few}" in text
+        assert "No gap can be told for language in all: no class is common to the values." in text
+    rows = next(t for t in tables(render_markdown(record)) if t[0][:2] == ["attribute", "data"])
+    assert len(rows) == 1 + len(gaps())
+    assert "age band, emodb: 60+ (1 voice)" in Page(render_html(record)).text
+    silent = replace(untold("age band", "all"), left_out={"not given": "240 rows without age band"})
+    assert "for age band in all: no row says it." in render_text(replace(FULL, gaps=(silent,)))
+    only = replace(FULL, gaps=alone)
+    assert few in render_text(only)
+    assert "Gaps between the best and the worst group" not in render_html(only)
+
+
+# --- damage ------------------------------------------------------------------------------------------------
+
+
+def test_the_clean_rows_come_first_with_their_value_and_number():
+    # Of 1,542 rows that are damaged one way, 1,539 are answered at 0 dB: two sets of rows.
+    whole, fewer = score(65.0, 5.0, 1542), score(64.9, 5.0, 1539)
+    damages = tuple(
+        replace(one, clean=fewer if one.unanswered else whole, clean_abstained=6.5) for one in FULL.robustness
     )
-    assert "no gap, since fewer than two groups can be compared" in verdict(alone)
-    text = Page(render_html(replace(FULL, gaps=(alone,)))).text
-    assert "age band, emodb: 60+ (1 voice)" in text
+    record = replace(FULL, robustness=damages)
+    rows = next(t for t in tables(render_markdown(record)) if t[0][0] == "damage")
+    assert rows[1][0] == "damaged sound"
+    assert [row[:3] for row in rows[2:4]] == [
+        ["clean, 1,542 rows", "1,542", f"65.0 {said(whole)[5:]}"],
+        ["clean, 1,539 rows", "1,539", f"64.9 {said(fewer)[5:]}"],
+    ]
+    words = next(place for place, row in enumerate(rows) if row[0] == "damaged words")
+    assert rows[words + 1][:2] == ["clean", "1,542"]
+    page = Page(render_html(record)).text
+    assert "clean, 1,542 rows" in page and said(whole) in page and said(fewer) in page
+    lines = render_text(record).splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("Costs most"))
+    assert lines[first + 1] == "  clean: UAR 65.0 [60.0, 69.0] (1542 rows)"
+    assert lines[first + 2] == "  clean: UAR 64.9 [59.9, 68.9] (1539 rows)"
+    assert lines[first + 3].startswith("  babble 0 dB: UAR 47.1") and lines[first + 3].endswith("(1539 rows)")
+
+
+def test_of_older_records_the_clean_value_is_that_of_the_damaged_rows_and_their_loss():
+    assert FULL.robustness[0].clean is None
+    rows = next(t for t in tables(NOTES) if t[0][0] == "damage")
+    assert rows[2][:3] == ["clean, 1,542 rows", "1,542", "65.0"]
+
+
+def test_most_rows_of_one_kind_of_interval_are_all_others():
+    far = replace(FULL.robustness[-1].loss, interval="t over 4 speakers")
+    record = replace(FULL, robustness=(*FULL.robustness[:-1], replace(FULL.robustness[-1], loss=far)))
+    assert (
+        "95% intervals: t over 4 speakers (no punctuation); bootstrap over 24 speakers (all others)"
+        in render_markdown(record)
+    )
 
 
 # --- what need not be there --------------------------------------------------------------------------------
@@ -394,7 +475,7 @@ def test_a_gap_of_one_group_is_no_gap():
 def test_what_is_not_there_is_a_dash_with_the_reason():
     page = render_html(minimal())
     assert '<td role="cell" class="number" data-label="precision, %" title="never guessed">' in page
-    assert "No 95% intervals: fewer than two groups." in Page(page).text
+    assert "No 95% intervals: fewer than two groups, such as speakers or dialogues." in Page(page).text
     assert "None" not in page and "nan" not in Page(page).text.split()
 
 
@@ -527,6 +608,25 @@ def test_the_ring_lies_where_the_model_abstains():
     assert ring and float(ring.group(1)) == pytest.approx(62 + 0.916 * 328, abs=0.01)
 
 
+def test_a_reliability_diagram_says_by_which_rule_it_is_divided_and_that_the_error_is_over_fifteen_bins():
+    # The made parts have ten bins of a tenth each: of 240 rows the rule gives twelve, of 200 to 219 ten.
+    assert "Drawn: 10 bins of 24 to 26 rows, sizes at the foot." in Page(render_html(ALONE)).text
+    emotion = ALONE.parts[0].emotion
+    assert emotion is not None
+    ruled = replace(ALONE, parts=tuple(replace(one, emotion=replace(emotion, n=219)) for one in ALONE.parts))
+    assert (
+        "Drawn: 10 bins of 24 to 26 rows (20 at least, and 15 bins at most), sizes at the foot. "
+        "ECE 0.048 [0.034, 0.059], over 15 bins however many are drawn."
+    ) in Page(render_html(ruled)).text
+
+
+def test_behind_each_point_of_a_reliability_diagram_stands_the_span_that_chance_would_give_it():
+    # Of 20 rows that are 0.5 sure, 6 to 14 are right in 95 % of draws: 0.3 to 0.7 of a field of 260 pixels.
+    drawn = str(reliability([ReliabilityBin(confidence=0.5, accuracy=0.9, n=20)], "by hand"))
+    found = re.search(r'<rect class="chance" x="[\d.]+" y="([\d.]+)" width="11" height="([\d.]+)"/>', drawn)
+    assert found and (float(found[1]), float(found[2])) == pytest.approx((14 + 0.3 * 260, 0.4 * 260))
+
+
 def test_a_curve_of_many_points_is_drawn_with_few():
     curve = re.search(r"Risk–coverage.*?<polyline class=\"curve\" points=\"([^\"]*)\"", PAGE, re.S)
     assert curve
@@ -598,6 +698,24 @@ def test_an_axis_keeps_to_its_bounds(values: list[float]):
     scale = scale_of(values, (0.0, 100.0))
     assert scale.low >= 0.0 and scale.high <= 100.0
     assert all(0.0 <= scale.at(value) <= 100.0 for value in values)
+
+
+def test_a_value_without_an_interval_says_why_on_a_terminal():
+    why = "one speaker, and an interval needs two or more: no interval"
+    alone = Score(value=50.0, n=60, groups=1, interval=why)
+    rows = (replace(ALONE.baselines[0], value=alone, difference=alone), ALONE.baselines[1])
+    lines = render_text(replace(ALONE, baselines=rows)).splitlines()
+    assert [
+        line.endswith("(240 rows); one speaker: no interval")
+        for line in lines
+        if line.startswith(f"  {rows[0].name} ")
+    ] == [True]
+    assert not [line for line in lines if line.startswith(f"  {rows[1].name} ") and "no interval" in line]
+
+
+def test_the_last_line_names_the_report_or_the_option_that_writes_one():
+    assert last_line(Path("out/evaluation.html")) == f"Report: {Path('out/evaluation.html')}"
+    assert last_line(None).startswith("Nothing was written; -o FOLDER writes the report")
 
 
 def test_names_move_no_cursor_on_a_terminal():

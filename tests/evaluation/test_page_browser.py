@@ -4,14 +4,16 @@ import pytest
 
 from mmser.evaluation.page.html import render_html
 from mmser.labels import EMOTIONS
-from tests.evaluation.made_results import full, minimal
+from tests.evaluation.made_results import full, larger, minimal
 
 pytestmark = pytest.mark.browser
 LONG = "a name that somebody gave and that goes on and on without ever coming to an end " * 3
+SHEET = 700  # pixels between the margins of A4: 184 mm
 PAGES = {
     "full": full(),
     "minimal": minimal(),
     "two classes": full(labels=("anger", "neutral"), baselines=("svm",), corpora=("emodb",), mark=None),
+    "large": larger(full(corpora=("goemotions",)), 40),
     "crowded": full(
         labels=(*EMOTIONS, "contempt", "frustration"),
         baselines=(*(f"baseline number {number}" for number in range(14)), LONG),
@@ -61,6 +63,39 @@ CONTRASTS = """() => [...document.querySelectorAll('.matrix td')].map(cell => {
   const [high, low] = [light(style.color), light(ground)].sort((a, b) => b - a);
   return (high + .05) / (low + .05);
 })"""
+# Words whose contrast with the ground behind them is under 4.5 : 1; the plates' letters are tested elsewhere.
+FAINT = """() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const light = (under, over, alpha) => {
+    canvas.globalAlpha = 1; canvas.fillStyle = under; canvas.fillRect(0, 0, 1, 1);
+    canvas.globalAlpha = alpha; canvas.fillStyle = over; canvas.fillRect(0, 0, 1, 1);
+    const part = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).map(c => c / 255);
+    return part.map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
+      .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
+  };
+  const seen = node => {
+    let alpha = 1;
+    for (let one = node; one; one = one.parentElement) alpha *= parseFloat(getComputedStyle(one).opacity);
+    return alpha;
+  };
+  const ground = node => {
+    for (let one = node; one; one = one.parentElement) {
+      const color = getComputedStyle(one).backgroundColor;
+      if (color !== 'rgba(0, 0, 0, 0)') return color;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  return [...document.querySelectorAll('body *')].flatMap(node => {
+    if (![...node.childNodes].some(child => child.nodeType === 3 && child.data.trim())) return [];
+    if (['TITLE', 'DESC', 'STYLE'].includes(node.tagName.toUpperCase())) return [];
+    if (node.closest('.vh, .skip, .mark, .out') || !node.getClientRects().length) return [];
+    const style = getComputedStyle(node);
+    const behind = ground(node), ink = node.tagName === 'text' ? style.fill : style.color;
+    const [high, low] = [light(behind, ink, seen(node)), light(behind, behind, 1)].sort((a, b) => b - a);
+    const ratio = (high + .05) / (low + .05);
+    return ratio < 4.5 ? [`${node.tagName}.${node.className} ${ratio.toFixed(2)} ${node.textContent}`] : [];
+  });
+}"""
 OPEN_ALL = "() => document.querySelectorAll('details').forEach(fold => { fold.open = true; })"
 
 
@@ -121,6 +156,32 @@ def test_on_a_desk_no_table_has_to_be_scrolled(show, name):
     assert max(page.evaluate(hidden)) <= 1
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_paper_takes_the_wide_layout_and_cuts_nothing(show, name, scheme):
+    page = show(name, SHEET, color_scheme=scheme)
+    page.emulate_media(media="print", color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") == SHEET
+    wider = """() => [...document.querySelectorAll('.scroll')].flatMap(box =>
+      box.querySelector('table').getBoundingClientRect().right > box.getBoundingClientRect().right + 1
+        || getComputedStyle(box).overflowX !== 'visible' ? [box.innerText.slice(0, 60)] : [])"""
+    assert page.evaluate(wider) == []
+    assert page.evaluate(OVERLAPS) == []
+    assert page.evaluate(OUTSIDE) == []
+    shapes = "[...document.querySelectorAll('table')].map(table => getComputedStyle(table).display)"
+    assert set(page.evaluate(shapes)) == {"table"}  # and no phone's list of rows
+
+
+def test_on_paper_short_tables_stay_whole_and_long_ones_may_be_broken(show):
+    page = show("full", SHEET)
+    page.emulate_media(media="print")
+    breaks = """() => [...document.querySelectorAll('figure:has(table)')].map(figure =>
+      [figure.querySelectorAll('tbody tr').length, getComputedStyle(figure).breakInside])"""
+    found = page.evaluate(breaks)
+    assert {inside for rows, inside in found if rows <= 20} == {"avoid"}
+    assert {inside for rows, inside in found if rows > 20} <= {"auto"}
+
+
 @pytest.mark.parametrize("name", ["full", "minimal"])
 def test_on_a_phone_only_wide_matrices_and_digests_are_scrolled(show, name):
     page = show(name, 400)
@@ -155,6 +216,13 @@ def test_each_number_of_a_matrix_is_readable_on_its_shade(show, scheme):
     ratios = page.evaluate(CONTRASTS)
     assert len(ratios) > 100
     assert min(ratios) >= 4.5
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_words_stand_out_from_their_ground(show, scheme):
+    page = show("full", color_scheme=scheme)
+    page.evaluate(OPEN_ALL)
+    assert page.evaluate(FAINT) == []
 
 
 def test_a_dark_screen_gets_a_dark_page_and_paper_a_white_one(show):

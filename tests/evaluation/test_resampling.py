@@ -157,7 +157,15 @@ def test_percentiles_move_outwards_where_groups_are_few():
 def test_one_group_has_a_value_and_no_interval():
     score = mean_score([0.0, 1.0], resample(["a", "a"], unit="speaker"), span=(0.0, 1.0))
     assert (score.value, score.low, score.high) == (0.5, None, None)
-    assert score.interval == "one speaker: no interval"
+    assert score.interval == "one speaker, and an interval needs two or more: no interval"
+
+
+def test_one_group_of_linked_rows_says_what_links_them():
+    score = mean_score([0.0, 1.0], resample(["a", "a"]), span=(0.0, 1.0))
+    linked = (
+        "one group, whose rows share speakers or dialogues, and an interval needs two or more: no interval"
+    )
+    assert score.interval == linked
 
 
 def test_no_rows_have_neither():

@@ -61,6 +61,8 @@ def test_the_loss_is_the_clean_value_less_the_damaged_one_on_the_same_rows():
     assert (found.metric, found.value.value, found.loss.value) == ("UAR", 62.5, 37.5)
     assert (found.n, found.unanswered, found.flip_rate, found.abstained) == (8, 0, 37.5, 0.0)
     assert (found.name, found.kind, found.data) == ("GSM 06.10", "sound", "made")
+    assert found.clean is not None and found.clean == compared(clean, clean).value
+    assert (found.clean.value, found.clean.n, found.clean.groups) == (100.0, 8, 2)
     # Without speaker b the loss is that of a, 25; without a it is 50: jackknife error 12.5, t at 1 = 12.706.
     assert found.loss.interval == "t over 2 speakers" and found.loss.groups == 2
     assert found.loss.low == pytest.approx(-100.0) and found.loss.high == pytest.approx(100.0)
@@ -99,6 +101,7 @@ def test_abstaining_is_that_of_the_damaged_rows():
     damaged = replace(damaged, abstained=np.arange(8) < 2)
     assert compared(clean, damaged).abstained == 25.0
     assert compared(damaged, clean).abstained == 0.0
+    assert (compared(damaged, clean).clean_abstained, compared(clean, damaged).clean_abstained) == (25.0, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,10 @@ def test_scores_are_of_the_calls_that_the_seed_makes(clips, pipeline: EmotionPip
     splices = sum((match_points(call.changes, call.splices, 0.5) for call in calls), Matches())
     assert scores.baselines["a change at every splice"]["f1_at_0.5"] == pytest.approx(splices.f1)
     assert scores.baselines["no change"]["f1_at_2"] == 0.0
+    assert set(scores.given) == {"model", *scores.baselines}
+    assert scores.given["model"].startswith("not told where the splices lie: it hears the sound alone")
+    assert "windows of 2 s every 0.5 s" in scores.given["model"]
+    assert scores.given["boundaries known"].startswith("told the splices")
     assert set(scores.baselines) == {
         "boundaries known",
         "a change at every splice",

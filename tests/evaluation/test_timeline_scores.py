@@ -174,7 +174,7 @@ def test_what_cannot_be_had_is_none():
     assert scores.baselines == {"same": {}}
     claimed = timeline_scores([call([], [1.0])], of="calls")
     assert (claimed.points[0].precision, claimed.points[0].recall, claimed.points[0].f1.value) == (0, None, 0)
-    assert claimed.points[0].f1.interval == "one speaker: no interval"
+    assert claimed.points[0].f1.interval == "one speaker, and an interval needs two or more: no interval"
     assert timeline_scores([], of="calls").n == 0
 
 
@@ -238,13 +238,14 @@ def test_a_call_is_one_speaker_of_a_dialogue():
 
 def test_dialogues_are_scored_beside_simple_rules():
     scores = dialogue_timeline(said_of_dialogue())
+    assert set(scores.given) == {"model", *scores.baselines}
     assert scores is not None
     # One of two true points is found by two guesses; confused from 4 to 7, missed from 6 to 7 by Ben and from
     # 10 to 12 by Ann, of 3 + 3 + 1 + 2 + 4 + 1 seconds.
     assert scores.points[0].f1.value == pytest.approx(100 * 2 * 1 / 4)
     assert (scores.confusion, scores.missed, scores.false_alarm, scores.duration) == (3, 3, 0, 14)
     assert scores.median_delay == 0.0
-    assert scores.eder.interval == "one dialogue: no interval"
+    assert scores.eder.interval == "one dialogue, and an interval needs two or more: no interval"
     # At every turn with a known change (4, 7; 6): two of three. Neutral throughout misses 3 + 3 + 2 + 1 s.
     assert scores.baselines["a shift at every turn"]["f1_at_0.5"] == pytest.approx(100 * 2 * 2 / 5)
     assert scores.baselines["a shift at every turn"]["eder"] == scores.eder.value

@@ -42,7 +42,7 @@ def compare_degraded(
     before, after, unanswered = _paired(clean, degraded, degradation)
     if not len(before):
         return None
-    value, loss = _scores(before, after, metric, draws=draws, seed=seed)
+    clean_value, value, loss = _scores(before, after, metric, draws=draws, seed=seed)
     return Degraded(
         name=degradation.name,
         kind=degradation.kind,
@@ -54,6 +54,8 @@ def compare_degraded(
         loss=loss,
         flip_rate=100 * float(np.mean(before.guess() != after.guess())),
         abstained=100 * float(after.abstained.mean()),
+        clean=clean_value,
+        clean_abstained=100 * float(before.abstained.mean()),
     )
 
 
@@ -67,14 +69,16 @@ def _paired(clean: Judged, degraded: Judged, degradation: Degradation) -> tuple[
     return where(clean, np.array(places, np.int64)), where(degraded, np.array(others, np.int64)), unanswered
 
 
-def _scores(before: Judged, after: Judged, metric: str, *, draws: int, seed: int) -> tuple[Score, Score]:
-    """Return the metric on the damaged rows and what is lost to it, over rows with exactly one label."""
+def _scores(
+    before: Judged, after: Judged, metric: str, *, draws: int, seed: int
+) -> tuple[Score, Score, Score]:
+    """Return the metric on the clean and the damaged rows, and the loss, over rows with exactly one label."""
     single = truth_of(before) >= 0
     if not single.any():
         nothing = Score(value=None, n=0, interval="no row has exactly one label")
-        return nothing, nothing
+        return nothing, nothing, nothing
     before, after = where(before, single), where(after, single)
     resampler = resampler_of(before, draws=draws, seed=seed)
     whole, damaged = tables_of(before, resampler), tables_of(after, resampler)
-    value = count_score(damaged, METRICS[metric], resampler)
-    return value, paired_count_difference(whole, damaged, METRICS[metric], resampler)
+    clean, value = (count_score(tables, METRICS[metric], resampler) for tables in (whole, damaged))
+    return clean, value, paired_count_difference(whole, damaged, METRICS[metric], resampler)

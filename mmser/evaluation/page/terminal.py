@@ -2,9 +2,12 @@
 
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 
+from mmser.evaluation.page.sections.trust import clean_rows, clean_score, untold
 from mmser.evaluation.result import Contender, Evaluation, Part, Score
 
+_NONE = ": no interval"
 WORST = 5  # ways of damaging the input that are shown
 
 
@@ -25,13 +28,20 @@ def render_text(evaluation: Evaluation) -> str:
             lines += ["", title, *_contenders(rows)]
     if evaluation.robustness:
         lines += ["", *_robustness(evaluation)]
-    if any(gap.gap is not None for gap in evaluation.gaps):
+    if evaluation.gaps:
         lines += ["", "Gaps between groups", *_gaps(evaluation)]
     if evaluation.left_out:
         name, why = next(iter(evaluation.left_out.items()))
         lines += ["", f"{len(evaluation.left_out)} rows got no answer; the first, {name}: {why}"]
     lines += [f"Note: {warning}" for warning in evaluation.warnings]
     return "\n".join(map(_visible, lines))
+
+
+def last_line(report: Path | None) -> str:
+    """Return where the report was written, or which option writes one."""
+    if report is None:
+        return "Nothing was written; -o FOLDER writes the report (HTML, Markdown, JSON and answers.csv)."
+    return f"Report: {report}"
 
 
 def _visible(line: str) -> str:
@@ -47,6 +57,13 @@ def shown(score: Score | None, decimals: int = 1) -> str:
     if score.low is None or score.high is None:
         return text
     return f"{text} [{score.low:.{decimals}f}, {score.high:.{decimals}f}]"
+
+
+def _why_none(score: Score) -> str:
+    """Return in short why a value that is known has no interval; nothing where it has one."""
+    if score.value is None or score.low is not None or not score.interval:
+        return ""
+    return f"; {score.interval.split(', ')[0].removesuffix(_NONE)}{_NONE}"
 
 
 def _part(part: Part) -> list[str]:
@@ -69,16 +86,20 @@ def _part(part: Part) -> list[str]:
     if intensity is not None:
         lines.append(
             f"  intensity  CCC {shown(intensity.ccc, 3)} · MAE {shown(intensity.mae, 3)} · levels' UAR "
-            f"{shown(intensity.levels_uar)} ({intensity.n} rows)"
+            f"{shown(intensity.levels_uar)} ({intensity.n} rows){_why_none(intensity.ccc)}"
         )
     if change is not None:
         lines.append(
             f"  change     MCC {shown(change.mcc, 3)} · AP {shown(change.average_precision)} · F1 "
             f"{shown(change.f1)} · base rate {change.base_rate:.1f} ({change.n} rows)"
+            f"{_why_none(change.mcc)}"
         )
     if part.timeline is not None:
         points = " · ".join(f"±{p.tolerance:g} s {shown(p.f1)}" for p in part.timeline.points)
-        lines.append(f"  {part.timeline.of}  F1 at {points} · EDER {shown(part.timeline.eder)}")
+        eder = f"EDER {shown(part.timeline.eder)}{_why_none(part.timeline.eder)}"
+        lines.append(f"  {part.timeline.of}  F1 at {points} · {eder}")
+        if told := part.timeline.given.get("model", "").split(":")[0]:
+            lines.append(f"             {told}")
         if part.timeline.left_out:
             name, why = next(iter(part.timeline.left_out.items()))
             count = len(part.timeline.left_out)
@@ -93,7 +114,7 @@ def _contenders(rows: Sequence[Contender]) -> list[str]:
     width = max(len(row.name) for row in rows)
     return [
         f"  {row.name:<{width}}  {row.data}: {row.metric} {shown(row.value)}, difference "
-        f"{shown(row.difference)} ({row.n} rows){'; ' + row.note if row.note else ''}"
+        f"{shown(row.difference)} ({row.n} rows){'; ' + row.note if row.note else ''}{_why_none(row.value)}"
         for row in rows
     ]
 
@@ -103,10 +124,12 @@ def _robustness(evaluation: Evaluation) -> list[str]:
     rows = [row for row in evaluation.robustness if row.data == first and row.loss.value is not None]
     rows.sort(key=lambda row: -(row.loss.value or 0.0))
     lines = [f"Costs most, of {len(rows)} ways to damage the input ({first})"]
+    worst = rows[:WORST]
+    lines += [f"  clean: {row.metric} {shown(clean_score(row))} ({row.n} rows)" for row in clean_rows(worst)]
     return lines + [
         f"  {row.name}: {row.metric} {shown(row.value)}, loss {shown(row.loss)}, "
-        f"{row.flip_rate:.0f} % of the answers flip"
-        for row in rows[:WORST]
+        f"{row.flip_rate:.0f} % of the answers flip ({row.n} rows)"
+        for row in worst
     ]
 
 
@@ -120,4 +143,4 @@ def _gaps(evaluation: Evaluation) -> list[str]:
         threshold = "" if gap.threshold is None else f" (without one up to {gap.threshold:.1f}{p_value})"
         size = shown(Score(value=gap.gap, low=gap.low, high=gap.high, n=gap.smallest_n))
         lines.append(f"  {gap.attribute}, {gap.data}: {groups}; gap {size}{threshold}")
-    return lines
+    return lines + [f"  {text}" for text in untold(evaluation.gaps)]

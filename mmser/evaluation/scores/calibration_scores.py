@@ -10,7 +10,8 @@ from mmser.evaluation.result import Calibration, CoveragePoint, ReliabilityBin, 
 from mmser.evaluation.scores import metrics
 from mmser.evaluation.scores.resampling import Resampler, Ties, mean_score, ratio, row_score, ties_of
 
-BINS = 15
+BINS = 15  # of the error, always, so that it can be held against others'; most that are drawn
+LEAST_IN_BIN = 20  # rows of a bin that is drawn: an accuracy of fewer has a standard error over 0.11
 LEAST = 1e-9  # probability that the log-likelihood takes for 0
 POINTS = 100  # of a curve that are kept
 
@@ -26,7 +27,7 @@ def calibration_scores(judged: Judged, resampler: Resampler) -> Calibration:
     confidence, right = judged.emotion.max(1), judged.guess() == truth
     stated = judged.emotion[np.arange(len(judged)), truth]
     target = np.eye(len(judged.labels))[truth]
-    bins = equal_mass_bins(confidence)
+    bins = equal_mass_bins(confidence, drawn_bins(len(judged)))
     return Calibration(
         ece=ece_score(confidence, right, resampler),
         nll=mean_score(-np.log(np.maximum(stated, LEAST)), resampler, span=(0.0, -np.log(LEAST))),
@@ -43,12 +44,17 @@ def calibration_scores(judged: Judged, resampler: Resampler) -> Calibration:
     )
 
 
-def equal_mass_bins(confidence: Floats) -> Ints:
-    """Return the bin of each row, of 15 of about equal size; equal confidences share one, (rows,)."""
+def drawn_bins(rows: int) -> int:
+    """Return into how many bins a reliability diagram of so many rows is divided: 15, or fewer of 20 rows."""
+    return min(max(rows // LEAST_IN_BIN, 1), BINS)
+
+
+def equal_mass_bins(confidence: Floats, count: int = BINS) -> Ints:
+    """Return the bin of each row, of `count` of about equal size; equal confidences share one, (rows,)."""
     ties = ties_of(confidence)
     counts = ties.sums(np.ones((1, len(confidence))))[0]
     middle = (np.cumsum(counts) - counts / 2) / len(confidence)
-    return np.asarray((BINS * middle).astype(np.int64)[ties.place], np.int64)
+    return np.asarray((count * middle).astype(np.int64)[ties.place], np.int64)
 
 
 def ece_score(confidence: Floats, right: Bools, resampler: Resampler) -> Score:

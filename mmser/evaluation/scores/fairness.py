@@ -33,6 +33,7 @@ WITHIN_CORPORA: Final = (GENDER, AGE_BAND)  # the others differ from corpus to c
 BANDS: Final = ((30, "under 30"), (45, "30–44"), (60, "45–59"), (math.inf, "60 and over"))  # ends in years
 LEAST_ROWS, LEAST_VOICES = 30, 2  # of a value that is compared
 NOT_GIVEN: Final = "not given"
+NO_SHARED_CLASS: Final = "no class is common to the values"
 ALL: Final = "all"
 LARGEST: Final = 100.0  # points that two groups can lie apart
 
@@ -190,7 +191,7 @@ def _same_classes(rows: _Rows, labels: Sequence[str]) -> tuple[_Rows, str]:
     shared = [label for i, label in enumerate(labels) if i in set(rows.truth[kept].tolist())]
     lost = int((~kept).sum())
     if not shared:
-        return rows.where(kept), f"no class is common to the values; {lost} rows are not compared"
+        return rows.where(kept), f"{NO_SHARED_CLASS}; {lost} rows are not compared"
     return rows.where(kept), (
         f"{lost} rows of classes that not every value has are not compared; compared are {', '.join(shared)}"
     )

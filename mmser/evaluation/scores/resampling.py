@@ -96,7 +96,8 @@ def _interval(value: float, resampled: Floats, by: Resampler) -> tuple[float | N
     units = f"{by.groups:,} {by.unit}s"
     defined = resampled[~np.isnan(resampled)]
     if by.groups < 2:
-        return None, None, f"one {by.unit}: no interval"
+        linked = ", whose rows share speakers or dialogues" if by.unit == "group" else ""
+        return None, None, f"one {by.unit}{linked}, and an interval needs two or more: no interval"
     if by.groups < FEW:
         if len(defined) < by.groups:
             return None, None, f"not defined without one of {units}: no interval"

@@ -152,7 +152,7 @@ def dialogue_timeline(judged: Judged, *, draws: int = DRAWS, seed: int = 0) -> T
         return None
     every = calls_of(replace(judged, shifted=np.ones(len(judged), np.bool_)))
     calm = [replace(c, guessed_points=(), guessed_course=((0.0, c.duration, NO_EMOTION),)) for c in calls]
-    return timeline_scores(
+    scores = timeline_scores(
         calls,
         of="calls",
         unit=resampler_of(judged, draws=draws, seed=seed).unit,
@@ -160,6 +160,13 @@ def dialogue_timeline(judged: Judged, *, draws: int = DRAWS, seed: int = 0) -> T
         draws=draws,
         seed=seed,
     )
+    given = {
+        "model": "told when each turn begins: a change is where it reports a shift against the speaker's "
+        "turn before, by the thresholds of its own configuration, as in a report",
+        "a shift at every turn": "told when each turn begins",
+        "neutral throughout": "told nothing",
+    }
+    return replace(scores, given=given)
 
 
 def calls_of(judged: Judged) -> list[TimedCall]:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from mmser.evaluation.page.sections.blocks import Block, Cell, Column, Figure, Fold, Pair, Row, Section, Table
 from mmser.evaluation.page.sections.context import Context, by_corpus, with_intervals
-from mmser.evaluation.page.sections.numbers import count_cell, number, said, score_cell, value_cell
+from mmser.evaluation.page.sections.numbers import count_cell, number, said, score_cell, some, value_cell
 from mmser.evaluation.page.sections.plots import reliability, risk_coverage
 from mmser.evaluation.result import CoveragePoint, EmotionScores, Part, RiskCoverage
+from mmser.evaluation.scores.calibration_scores import BINS, LEAST_IN_BIN, drawn_bins
 
 
 def calibration_section(context: Context) -> Section | None:
@@ -56,7 +57,8 @@ def _table(context: Context, parts: Sequence[tuple[Part, EmotionScores]]) -> Tab
     note, wide, full = with_intervals(columns, rows, scores)
     return Table(
         title="Stated probabilities, and abstention",
-        note=f"Lower is better in the columns from ECE to AURC. {note}",
+        note="Lower is better in the columns from ECE to AURC. ECE: top label, over "
+        f"{BINS} bins of equally many rows. {note}",
         source=context.source(whole.data, first.n, first.groups),
         columns=wide,
         rows=full,
@@ -84,12 +86,17 @@ def _reliability(emotion: EmotionScores, data: str, source: str) -> Figure:
     fewest, most = min(b.n for b in bins), max(b.n for b in bins)
     sizes = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
     ece = said(emotion.calibration.ece, 3)
+    # Of records that were made before the rule, and where many confidences are equal, it does not hold.
+    rule = f" ({LEAST_IN_BIN} at least, and {BINS} bins at most)"
+    ruled = rule if len(bins) == drawn_bins(emotion.n) and fewest >= min(LEAST_IN_BIN, emotion.n) else ""
     return Figure(
         title=f"Reliability, {data}",
         note="On the dashed diagonal answers are right as often as they are sure; below it, less often. "
-        f"{len(bins)} bins of {sizes} rows each, their sizes at the foot. ECE {ece}.",
+        "Grey: where 95% of the points of a calibrated model lie, were all rows independent. "
+        f"Drawn: {some(len(bins), 'bin')} of {sizes} rows{ruled}, sizes at the foot. ECE {ece}, over {BINS} "
+        "bins however many are drawn.",
         source=source,
-        svg=reliability(bins, f"Reliability diagram of {len(bins)} bins on {data}; ECE {ece}"),
+        svg=reliability(bins, f"Reliability diagram of {some(len(bins), 'bin')} on {data}; ECE {ece}"),
     )
 
 

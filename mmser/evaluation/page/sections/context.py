@@ -12,6 +12,7 @@ ALL: Final = "all"
 _SHORT: Final = 12  # characters of a revision
 _LONG_MARK: Final = 60  # characters, from which on a caption only points to the top
 _MOST_CORPORA: Final = 8  # that a caption names
+_MOST_NAMED: Final = 6  # rows of one kind of intervals that a caption names where others are named too
 _MOST_KINDS: Final = 3  # of intervals that a caption names
 _ROOM: Final = 7  # columns, from which on there is no room for another
 
@@ -86,12 +87,15 @@ class Context:
 
         Args:
             data: a corpus, or all.
-            n: how many.
+            n: how many; all rows of these data where it is left out.
             groups: that they are in, 0 where it is not known.
             of: what n counts, where it is not rows.
         """
         protocol = self.evaluation.protocol
         said = [self.corpora(data), f"{protocol.split} ({protocol.name})", f"seed {protocol.seed}", self.name]
+        if n is None:
+            whole = self.part(data) or self.part(ALL) or next(iter(self.evaluation.parts), None)
+            n = None if whole is None else whole.n
         if n is not None:
             counted = f"n = {n:,}{f' {of}' if of else ''}"
             said.append(f"{counted} in {some(groups, 'group')}" if groups else counted)
@@ -159,10 +163,16 @@ def with_intervals(
         ]
         return "95% intervals in brackets.", (*columns, Column(title="interval", kind="text")), tuple(wide)
     names = [row.cells[0].text for row in rows if not row.head]
+    named = {
+        kind: list(dict.fromkeys(name for name, own in zip(names, words, strict=True) if own == kind))
+        for kind in sorted(kinds, key=lambda kind: words.count(kind) > _MOST_NAMED)
+    }
     told = [
-        f"{kind} ({', '.join(name for name, own in zip(names, words, strict=True) if own == kind)})"
-        for kind in kinds
+        f"{kind} ({'all others' if len(own) > _MOST_NAMED and place else ', '.join(own)})"
+        for place, (kind, own) in enumerate(named.items())
     ]
+    if sum(len(own) > _MOST_NAMED for own in named.values()) > 1:  # "all others" would be of two kinds
+        told = [f"{kind} ({', '.join(own)})" for kind, own in named.items()]
     return f"95% intervals: {'; '.join(told)}.", tuple(columns), tuple(rows)
 
 

@@ -280,7 +280,7 @@ def _hero(context: Context, own: Own) -> Hero:
     rival = best or other
     if rival is not None and known(rival.difference.value):
         clear = "" if beyond_zero(rival.difference) else ", not beyond zero"
-        beside.append(("difference to it", said(rival.difference, digits, signed=True) + clear))
+        beside.append(("lead over it", said(rival.difference, digits, signed=True) + clear))
     return Hero(
         metric=own.metric,
         data=f"all {len(corpora)} corpora" if own.part.data == ALL and len(corpora) > 1 else own.part.data,
@@ -299,7 +299,7 @@ def _summary(context: Context, found: Sequence[Own]) -> Table:
     for own in found:
         name = with_unit(own.metric)
         beside = "; ".join(f"{name} {value}" for name, value in _told_beside(context, own))
-        under = interval_words([own.score]), _own_mark(context, own)
+        under = _rows_of(own), interval_words([own.score]), _own_mark(context, own)
         cells = (
             Cell(text=f"{own.part.data}: {name}" if several else name, beside="; ".join(filter(None, under))),
             score_cell(own.score, own.metric),
@@ -310,7 +310,7 @@ def _summary(context: Context, found: Sequence[Own]) -> Table:
     data, n, groups = first.part.data, first.score.n, first.score.groups
     return Table(
         title="The main numbers",
-        note="Beside each name, what its 95% interval is over.",
+        note="Beside each name, n and what its 95% interval is over.",
         key="Strips reach from 0 to 100%, or to 1; dashed is chance, the grey bar the strongest other.",
         source=context.source(ALL) if len(_leads(context)) > 1 else context.source(data, n, groups),
         columns=(
@@ -323,6 +323,13 @@ def _summary(context: Context, found: Sequence[Own]) -> Table:
         shape="forest",
         number=1,
     )
+
+
+def _rows_of(own: Own) -> str:
+    """Return how many rows a score is of, or calls where it is of calls."""
+    timeline = own.part.timeline
+    of_calls = timeline is not None and (own.score is timeline.eder or own.metric.startswith("change points"))
+    return f"{own.score.n:,} {timeline.of}" if timeline is not None and of_calls else some(own.score.n, "row")
 
 
 def _told_beside(context: Context, own: Own) -> list[tuple[str, str]]:

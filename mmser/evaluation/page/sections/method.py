@@ -6,6 +6,7 @@ from mmser.evaluation.page.sections.blocks import Block, Cell, Code, Column, Fol
 from mmser.evaluation.page.sections.context import Context
 from mmser.evaluation.page.sections.numbers import NONE, count_cell, number, some
 from mmser.evaluation.result import DataInfo, Evaluation
+from mmser.evaluation.scores.calibration_scores import BINS
 
 _MOST_NAMES = 60  # of held-out speakers in one cell
 COMMAND = "command"  # of the settings: the whole line
@@ -168,7 +169,10 @@ def _meanings(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     yield (
         "Interval",
         "95%, over independent groups (speakers, dialogues) and not over rows, since rows of one voice are "
-        "alike: a bootstrap of whole groups, or Student's t where they are few, as each table says.",
+        "alike: a bootstrap of whole groups, or Student's t where they are few, as each table says. Rows "
+        "that share a speaker or a dialogue are of one group; where the publisher's split shares speakers "
+        "(MELD), a dialogue is one. An interval needs two groups or more: of one alone, nobody can tell how "
+        "far another would lie from it.",
     )
     if evaluation.views or evaluation.baselines:
         yield (
@@ -184,9 +188,11 @@ def _meanings(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
         yield "Macro-F1, weighted F1", "the mean of the classes' F1, plain or by how often each class occurs."
         yield (
             "ECE",
-            "expected calibration error: how far confidence and accuracy lie apart, over bins of about "
-            "equally many rows (Nixon et al. 2019). Few rows make it too large: beside it stands what a "
-            "perfectly calibrated model would show.",
+            f"expected calibration error of the most probable class: rows of like confidence make {BINS} "
+            "bins of about equal size; it is the mean over rows of how far their bin's confidence and "
+            "accuracy lie apart (Nixon et al. 2019). Few rows make it too large: beside it stands what a "
+            "perfectly calibrated model would show. Diagrams of few rows draw fewer bins, since points of a "
+            "handful of rows are noise; the error keeps its bins, so that it can be held against others'.",
         )
         yield (
             "NLL, Brier",

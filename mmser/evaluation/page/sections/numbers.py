@@ -8,7 +8,7 @@ from mmser.evaluation.page.sections.blocks import Cell
 from mmser.evaluation.result import Score
 
 NONE: Final = "–"
-NO_INTERVAL: Final = "no interval: fewer than two groups"
+NO_INTERVAL: Final = "no interval: fewer than two groups, such as speakers or dialogues"
 # Words in the name of a metric that is stated as it is and not in percent.
 _COEFFICIENTS: Final = ("ccc", "mcc", "kappa", "κ", "spearman", "ece", "nll", "brier", "aurc", "mae")
 _NOT_NEGATIVE: Final = ("ece", "nll", "brier", "aurc", "mae")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from markupsafe import Markup, escape
+from scipy import stats
 
 from mmser.evaluation.page.sections.numbers import known, number
 from mmser.evaluation.result import CoveragePoint, ReliabilityBin, Score
@@ -20,6 +21,7 @@ _ROOM: Final = 0.04  # beside the outermost values, of the axis
 _WIDTH, _LEFT, _RIGHT, _TOP = 400, 62, 390, 14  # of curves
 _CURVE_HEIGHT: Final = 260  # of the field of a curve
 _BINS_HEIGHT: Final = 44  # of the strip of bin sizes under a reliability diagram
+_SPAN_WIDTH: Final = 11
 _MOST_POINTS: Final = 160  # of a drawn curve
 
 
@@ -107,13 +109,17 @@ def bar_mark(scale: Scale, value: float | None, label: str, *, style: str) -> Ma
 
 
 def reliability(bins: Sequence[ReliabilityBin], label: str) -> Markup:
-    """Return how often answers were right against how sure they were, with the size of each bin below."""
+    """Return how often answers were right against how sure they were, with the size of each bin below.
+
+    Behind each point stands the span that chance alone would give it (Bröcker & Smith 2007).
+    """
     if not bins:
         return Markup("")
     bottom = _TOP + _CURVE_HEIGHT
     strip = bottom + 14 + _BINS_HEIGHT
     most = max(bin_.n for bin_ in bins)
     parts = [_grid(1.0, bottom)]
+    parts += [_by_chance(one) for one in bins]
     parts.append(_line("diagonal", _x(0), bottom, _x(1), _TOP))
     points = " ".join(f"{_x(b.confidence):.1f},{_y(b.accuracy, 1.0):.1f}" for b in bins)
     parts.append(Markup('<polyline class="curve" points="{}"/>').format(points))
@@ -138,6 +144,14 @@ def reliability(bins: Sequence[ReliabilityBin], label: str) -> Markup:
     parts.append(_words((_LEFT + _RIGHT) / 2, strip + 36, "middle", "how sure (confidence)"))
     parts.append(_sideways(_TOP + _CURVE_HEIGHT / 2, "how often right (accuracy)"))
     return _drawing(parts, strip + 44, label)
+
+
+def _by_chance(one: ReliabilityBin) -> Markup:
+    """Return the span in which 95 % of the points of a calibrated model lie, were its rows independent."""
+    low, high = (float(stats.binom.ppf(tail, one.n, one.confidence)) / one.n for tail in (0.025, 0.975))
+    x, top, tall = _x(one.confidence), _y(high, 1.0), _y(low, 1.0) - _y(high, 1.0)
+    bar = Markup('<rect class="chance" x="{}" y="{}" width="{}" height="{}"/>')
+    return bar.format(*map(_place, (x - _SPAN_WIDTH / 2, top, _SPAN_WIDTH, max(tall, 1.0))))
 
 
 def risk_coverage(points: Sequence[CoveragePoint], own: tuple[float, float] | None, label: str) -> Markup:

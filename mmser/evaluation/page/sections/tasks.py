@@ -173,8 +173,22 @@ def _beside(
     *,
     title: str,
     plotted: str,
+    of: str = "",
+    given: Mapping[str, str] | None = None,
 ) -> Table:
-    """Return the model's scores over those of simple rules, with a plot of one of them."""
+    """Return the model's scores over those of simple rules, with a plot of one of them.
+
+    Args:
+        context: of the page.
+        data: that all are of.
+        n: how many.
+        own: the model's scores.
+        others: rule → its values.
+        title: of the table.
+        plotted: the score that is drawn.
+        of: what n counts, where it is not rows.
+        given: rule → what it is told, to stand under its name; the model's own up to the first colon.
+    """
     keys = list(dict.fromkeys(key for values in others.values() for key in values if key != "n"))
     counts = {name: int(values.get("n") or n) for name, values in others.items()}
     mine = own.get(plotted) if plotted in keys else None
@@ -190,7 +204,11 @@ def _beside(
         shown = score or Score(value=None, n=n)
         mark = interval_mark(scale, shown, label, style=style, lines=_ZERO)
         plot = (Cell(text="", plot=mark),) if plotted in keys else ()
-        return Row(cells=(Cell(text=name), count_cell(n), *cells, *plot), strong=style == "s-model")
+        told = (given or {}).get(OWN_RULE if style == "s-model" else name, "")
+        told = told.split(":")[0] if style == "s-model" else told  # the rest stands over the tables
+        return Row(
+            cells=(Cell(text=name, beside=told), count_cell(n), *cells, *plot), strong=style == "s-model"
+        )
 
     rows = [
         row(name, n, [score_cell(own.get(key), key, why="not measured") for key in keys], mine, "s-model")
@@ -204,7 +222,7 @@ def _beside(
     return Table(
         title=title,
         key=f"Plotted: {_key_name(plotted)}." if plotted in keys else "",
-        source=context.source(data, n),
+        source=context.source(data, n, of=of),
         columns=(Column(title="", kind="name"), Column(title="n"), *heads, *plot),
         rows=tuple(rows),
         shape="forest",
@@ -239,8 +257,9 @@ def _timeline(context: Context, part: Part, one: TimelineScores) -> Sequence[Blo
     own: dict[str, Score | None] = {"eder": one.eder}
     own |= {f"f1_at_{point.tolerance:g}": point.f1 for point in one.points}
     widest = max(own, key=lambda key: key != "eder", default="eder")
+    how = (f"The model is {one.given[OWN_RULE]}.",) if one.given.get(OWN_RULE) else ()
     blocks: list[Block] = [
-        Prose(texts=(told,)),
+        Prose(texts=(told, *how)),
         _tolerances(context, part, one),
         _wrong_time(context, part, one),
     ]
@@ -252,7 +271,18 @@ def _timeline(context: Context, part: Part, one: TimelineScores) -> Sequence[Blo
         blocks.append(names if few else Fold(title=title, blocks=(names,)))
     if one.baselines:
         title = f"Simple rules for the timeline, {part.data}"
-        blocks.append(_beside(context, part.data, one.n, own, one.baselines, title=title, plotted=widest))
+        table = _beside(
+            context,
+            part.data,
+            one.n,
+            own,
+            one.baselines,
+            title=title,
+            plotted=widest,
+            of=one.of,
+            given=one.given,
+        )
+        blocks.append(table)
     return blocks
 
 

@@ -23,8 +23,10 @@ from mmser.evaluation.page.sections.numbers import (
 )
 from mmser.evaluation.page.sections.plots import Line, Scale, axis, ends, interval_mark, scale_of
 from mmser.evaluation.result import Degraded, Gap, Score
+from mmser.evaluation.scores.fairness import LEAST_ROWS, LEAST_VOICES, NO_SHARED_CLASS, NOT_GIVEN
 
 _KINDS = {"sound": "damaged sound", "words": "damaged words", "missing": "sound or words taken away"}
+_NOT_KEPT = "the interval is not in this record"
 _SURE = 0.05  # p under which a gap would be believed
 _ZERO = (Line(value=0.0, style="zero", label="no loss"),)
 
@@ -48,12 +50,17 @@ def _losses(context: Context, data: str, metric: str, found: Sequence[Degraded])
     widest = bounds_of(metric)[1] - max(bounds_of(metric)[0], -1.0)
     scale = scale_of([0.0, *ends(one.loss for one in found)], (-widest, widest))
     rows: list[Row] = []
+    scores: list[Sequence[Score]] = []
     for kind in dict.fromkeys(one.kind for one in found):
+        own = [one for one in found if one.kind == kind]
+        cleans = clean_rows(own)
         rows.append(Row(cells=(Cell(text=_KINDS.get(kind, kind)),), head=True))
-        rows += [_loss_row(one, scale) for one in found if one.kind == kind]
+        rows += [_clean_row(one, scale, several=len(cleans) > 1) for one in cleans]
+        rows += [_loss_row(one, scale) for one in own]
+        scores += [*((one.clean or one.loss,) for one in cleans), *((one.loss,) for one in own)]
     columns = (
         Column(title="damage", kind="name"),
-        Column(title="n", hint="rows that are answered clean and damaged"),
+        Column(title="n", hint="rows that are answered clean and damaged; the clean row is of the same"),
         Column(title=with_unit(metric)),
         Column(title="loss", hint="clean minus damaged, paired by row; positive is worse"),
         Column(title="loss", kind="plot", axis=axis(scale, f"loss in {metric}", signed=True)),
@@ -61,16 +68,51 @@ def _losses(context: Context, data: str, metric: str, found: Sequence[Degraded])
         Column(title="abstains, %", hint="share of rows"),
         Column(title="unanswered", hint="rows that are answered clean alone"),
     )
-    note, wide, full = with_intervals(columns, rows, [(one.loss,) for one in found])
+    note, wide, full = with_intervals(columns, rows, scores)
     return Table(
         title=f"Loss of {metric} under damage, {data}",
-        note=f"Loss: clean minus damaged, paired by row; above zero the damage costs something. {note}",
+        note="Clean: the same rows as they are, no more than were drawn to be damaged. "
+        f"Loss: clean minus damaged, paired by row; above zero the damage costs something. {note}",
         key="A filled dot's interval leaves zero out.",
         source=context.source(data, max(one.n for one in found)),
         columns=wide,
         rows=full,
         shape="forest",
     )
+
+
+def clean_rows(found: Sequence[Degraded]) -> list[Degraded]:
+    """Return the first degradation of each set of rows: what their score is as they are, most rows first."""
+    sets: dict[tuple[int, float | None], Degraded] = {}
+    for one in found:
+        value = clean_score(one).value
+        sets.setdefault((one.n, None if value is None else round(value, 6)), one)
+    return sorted(sets.values(), key=lambda one: -one.n)
+
+
+def clean_score(one: Degraded) -> Score:
+    """Return what the rows of a degradation score as they are; of older records, without an interval."""
+    if one.clean is not None:
+        return one.clean
+    value, loss = one.value.value, one.loss.value
+    whole = None if value is None or loss is None else value + loss
+    return Score(value=whole, n=one.value.n, groups=one.value.groups, interval=_NOT_KEPT)
+
+
+def _clean_row(one: Degraded, scale: Scale, *, several: bool) -> Row:
+    nothing = Score(value=None, n=one.n)
+    grid = interval_mark(scale, nothing, "no loss: these are the clean rows", style="s-model", lines=_ZERO)
+    cells = (
+        Cell(text=f"clean, {some(one.n, 'row')}" if several else "clean"),
+        count_cell(one.n),
+        score_cell(clean_score(one), one.metric),
+        Cell(text=""),
+        Cell(text="", plot=grid),
+        Cell(text=""),
+        Cell(text="") if one.clean_abstained is None else value_cell(one.clean_abstained),
+        Cell(text=""),
+    )
+    return Row(cells=cells, strong=True)
 
 
 def _loss_row(one: Degraded, scale: Scale) -> Row:
@@ -97,7 +139,10 @@ def fairness_section(context: Context) -> Section | None:
     gaps = context.evaluation.gaps
     if not gaps:
         return None
-    blocks: list[Block] = [*_verdicts(gaps), _gap_table(context)]
+    told = [gap for gap in gaps if known(gap.gap)]
+    blocks: list[Block] = _verdicts(told)
+    blocks += [Prose(texts=untold(gaps))] if len(told) < len(gaps) else []
+    blocks += [_gap_table(context, told)] if told else []
     for metric in dict.fromkeys(gap.metric for gap in gaps):
         own = [gap for gap in gaps if gap.metric == metric]
         if any(gap.groups for gap in own):
@@ -115,6 +160,8 @@ def fairness_section(context: Context) -> Section | None:
 
 def _verdicts(gaps: Sequence[Gap]) -> list[Block]:
     """Return the verdicts; those on single corpora are folded, but for gaps that are beyond dealing."""
+    if not gaps:
+        return []
     whole = [gap for gap in gaps if gap.data == ALL or is_beyond(gap)] or list(gaps)
     rest = tuple(verdict(gap) for gap in gaps if gap not in whole)
     first = Prose(texts=tuple(verdict(gap) for gap in whole), listed=True)
@@ -124,12 +171,37 @@ def _verdicts(gaps: Sequence[Gap]) -> list[Block]:
     ]
 
 
+def untold(gaps: Sequence[Gap]) -> tuple[str, ...]:
+    """Return in one sentence for each reason which gaps cannot be told, and why; none where all can."""
+    reasons: dict[str, dict[str, list[str]]] = {}
+    for gap in gaps:
+        if not known(gap.gap):
+            of = reasons.setdefault(_why_untold(gap), {})
+            of.setdefault(gap.attribute, []).append(gap.data)
+    told = []
+    for why, of in reasons.items():
+        where = ", nor for ".join(f"{name} in {listed(data)}" for name, data in of.items())
+        told.append(f"No gap can be told for {where}: {why}.")
+    return tuple(told)
+
+
+def _why_untold(gap: Gap) -> str:
+    if NO_SHARED_CLASS in gap.note:
+        return NO_SHARED_CLASS
+    if set(gap.left_out) == {NOT_GIVEN}:
+        return "no row says it"
+    if gap.groups:
+        return f"{gap.metric} is not defined on one of the groups"
+    return (
+        f"fewer than two groups have {LEAST_ROWS} rows of {LEAST_VOICES} voices, which is the least that is "
+        "compared"
+    )
+
+
 def verdict(gap: Gap) -> str:
-    """Return in one sentence how large a gap is, and whether it says anything."""
+    """Return in one sentence how large a gap that is known is, and whether it says anything."""
     digits = digits_of(gap.metric)
     where = f"{gap.attribute[:1].upper()}{gap.attribute[1:]}, {gap.data}"
-    if gap.gap is None or not known(gap.gap):
-        return f"{where}: no gap, since fewer than two groups can be compared{_aside(gap)}."
     unit = "" if is_coefficient(gap.metric) else " points"
     value = f"{number(gap.gap, digits)}{unit} {interval(_score_of(gap), digits)}".strip()
     size = f"{where}: the gap in {gap.metric} is {value}"
@@ -167,8 +239,7 @@ def _aside(gap: Gap) -> str:
     return few + (f"; {gap.note}" if gap.note else "")
 
 
-def _gap_table(context: Context) -> Table:
-    gaps = context.evaluation.gaps
+def _gap_table(context: Context, gaps: Sequence[Gap]) -> Table:
     rows = []
     for gap in gaps:
         digits = digits_of(gap.metric)
@@ -178,7 +249,7 @@ def _gap_table(context: Context) -> Table:
             Cell(text=gap.attribute),
             context.data_cell(gap.data),
             Cell(text=gap.metric),
-            score_cell(_score_of(gap), gap.metric, why="fewer than two groups can be compared"),
+            score_cell(_score_of(gap), gap.metric),
             value_cell(gap.threshold, digits, why="not measured"),
             Cell(text=p_value.removeprefix("p = ").removeprefix("p ") or "–", beside=_least_p(gap)),
             Cell(text="yes" if beyond else "no")

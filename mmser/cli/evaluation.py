@@ -18,7 +18,7 @@ from mmser.evaluation.evaluating import Evaluator, Wanted
 from mmser.evaluation.judged import Judged
 from mmser.evaluation.page.html import render_html
 from mmser.evaluation.page.markdown import render_markdown
-from mmser.evaluation.page.terminal import render_text
+from mmser.evaluation.page.terminal import last_line, render_text
 from mmser.evaluation.recognised import RecognisedWords
 from mmser.evaluation.result import Evaluation
 from mmser.evaluation.session import Plan, Session
@@ -121,8 +121,7 @@ def deliver(
         write_outputs(contents, overwrite=overwrite)
     if as_json:
         return document
-    written = f"\n\nReport: {files['html']}" if files else ""
-    return render_text(evaluation) + written
+    return f"{render_text(evaluation)}\n\n{last_line(files.get('html'))}"
 
 
 def _check_options(request: Request) -> None:

@@ -27,7 +27,8 @@ def contenders_section(context: Context) -> Section | None:
     first, *rest = sorted(found, key=lambda key: key[0] != ALL)
     blocks: list[Block] = [_table(context, *first)]
     blocks += [
-        Fold(title=f"{metric} on {data}", blocks=(_table(context, data, metric),)) for data, metric in rest
+        Fold(title=f"{titled(metric)} on {data}", blocks=(_table(context, data, metric),))
+        for data, metric in rest
     ]
     return Section(
         id="contenders", title="Beside other ways to answer", short="Baselines", blocks=tuple(blocks)
@@ -59,6 +60,11 @@ _EMOTION = {
     "macro f1": "macro_f1",
     "weighted f1": "weighted_f1",
 }
+
+
+def titled(metric: str) -> str:
+    """Return a metric's name with what it is of, where that is not the emotion."""
+    return {"CCC": "intensity CCC", "MCC": "shift MCC"}.get(metric, metric)
 
 
 def plain(metric: str) -> str:
@@ -136,7 +142,7 @@ def _table(context: Context, data: str, metric: str) -> Table:
     note, columns, full = with_intervals(_columns(metric, scale, gaps), rows, scores)
     guessing = "" if chance is None else f"Guessing reaches {number(chance, digits_of(metric))}. "
     return Table(
-        title=f"{metric} on {data}: the model, its views and baselines",
+        title=f"{titled(metric)} on {data}: the model, its views and baselines",
         note="Difference: the evaluated model minus this one, paired by row; above zero the model is better. "
         f"n: rows that both answered. {fewer}{guessing}{note}",
         key=f"A filled dot's interval leaves zero out.{' Dashed: guessing.' if guessing else ''}",

@@ -279,7 +279,8 @@ def _hero(context: Context, own: Own) -> Hero:
     best, other, _ = _rivals(context, own)
     rival = best or other
     if rival is not None and known(rival.difference.value):
-        clear = "" if beyond_zero(rival.difference) else ", not beyond zero"
+        untold = rival.difference.low is None  # without an interval nothing is beyond anything
+        clear = "" if untold or beyond_zero(rival.difference) else ", not beyond zero"
         beside.append(("lead over it", said(rival.difference, digits, signed=True) + clear))
     return Hero(
         metric=own.metric,

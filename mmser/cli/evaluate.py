@@ -77,6 +77,14 @@ def evaluate(
     asr: Annotated[
         str | None, typer.Option(help="Also with recognised words in place of given ones, as in analyze.")
     ] = None,
+    model_dir: Annotated[
+        Path | None,
+        typer.Option(
+            parser=some_path,
+            metavar="PATH",
+            help="Where the weights of --asr lie and are put; its engine's own cache if left out.",
+        ),
+    ] = None,
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Also with damaged sound and words, in 26 ways.")
     ] = Request.robustness,
@@ -200,6 +208,7 @@ def evaluate(
             baselines=baselines,
             views=views,
             asr=asr,
+            model_dir=model_dir,
             robustness=robustness,
             robustness_rows=robustness_rows,
             noise=noise,

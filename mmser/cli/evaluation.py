@@ -28,6 +28,7 @@ from mmser.loading import locate
 from mmser.pipeline import set_threads
 from mmser.report.writing import check_outputs, require_writable, write_outputs
 from mmser.transcription import open_recogniser
+from mmser.transcription.opening import check_recogniser
 
 if TYPE_CHECKING:
     from mmser.training.config import TrainingConfig
@@ -154,6 +155,8 @@ def _check_options(request: Request) -> None:
     baseline_names(request.baselines, ())  # a slip of the pen is told before anything is read
     if request.command == "baseline":
         baseline_names(request.model, ())
+    if request.asr is not None:
+        check_recogniser(request.asr)
     if request.trains:
         _configuration(request)
         if request.work is None:
@@ -203,10 +206,23 @@ def _configuration(request: Request) -> "TrainingConfig":
     return read_config(Path(request.model), [] if seed is None else [f"seed={seed}"])
 
 
+def _recogniser(request: Request, session: Session) -> RecognisedWords | None:
+    if request.asr is None:
+        return None
+    opened = open_recogniser(
+        request.asr,
+        model_dir=request.model_dir,
+        threads=request.threads,
+        progress=session.progress,
+        ways="or give weights of your own with --asr whisper:FILE.pt, or leave --asr out",
+    )
+    return RecognisedWords(opened)
+
+
 def _wanted(request: Request, session: Session) -> Wanted:
     return Wanted(
         views=request.views,
-        asr=None if request.asr is None else RecognisedWords(open_recogniser(request.asr)),
+        asr=_recogniser(request, session),
         baselines=session.baselines(request.baselines),
         degradations=DEGRADATIONS if request.robustness else (),
         robustness_rows=request.robustness_rows,

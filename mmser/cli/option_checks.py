@@ -46,6 +46,7 @@ def check_options(request: Request) -> None:
         "noise": (request.robustness, "without --robustness; give that too"),
         "rooms": (request.robustness, "without --robustness; give that too"),
         "robustness_rows": (request.robustness, "without --robustness; give that too"),
+        "model_dir": (request.asr is not None, "without --asr; give that too"),
         "folds": (
             request.protocol in DEALT,
             f"with --protocol {request.protocol}; give {' or '.join(DEALT)}",

@@ -10,7 +10,7 @@ from mmser.evaluation.defaults import DRAWS, FOLDS, ROBUSTNESS_ROWS, SPLICED_CAL
 
 MOST_SPLICED = 100  # calls of each speaker; intervals are over speakers, and more calls make none narrower
 # Options that do not decide the result, and those that `baseline` has as well.
-HIDDEN = ("data", "work", "restart", "quiet", "threads", "command", "training_seed", "given")
+HIDDEN = ("data", "model_dir", "work", "restart", "quiet", "threads", "command", "training_seed", "given")
 SHARED = ("protocol", "split", "folds", "seed", "draws", "allow_overlap")
 
 
@@ -29,6 +29,7 @@ class Request:
     baselines: str = "auto"
     views: bool = True
     asr: str | None = None
+    model_dir: Path | None = None  # of the weights of a recogniser
     robustness: bool = False
     robustness_rows: int = ROBUSTNESS_ROWS
     noise: Path | None = None

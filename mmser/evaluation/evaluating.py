@@ -230,7 +230,14 @@ class Evaluator:
 
     def _recognised(self, fold: Fold, judge: Judge, words: RecognisedWords) -> None:
         """Judge the same dialogues with recognised words; only rows that have both kinds are compared."""
-        both = {name_of(e) for e in fold.test if is_labelled(e) and e.audio is not None and e.text}
+        rows = [e for e in fold.test if is_labelled(e) and e.audio is not None and e.text]
+        both = {name_of(e) for e in rows if words.knows(e)}
+        strange = sorted({str(e.language) for e in rows if not words.knows(e)})
+        if strange:
+            self.heard.warnings.append(
+                f"{words.recogniser.name} does not know the language{'s' * (len(strange) > 1)} "
+                f"{', '.join(strange)}: words of such rows are not recognised"
+            )
         if not both:
             self.heard.warnings.append("no row has both sound and given words: none are recognised")
             return

@@ -11,8 +11,10 @@ from datasets import Dataset, disable_progress_bars
 
 from mmser.data import Example
 from mmser.data.tables import listing
+from mmser.errors import DataError
 from mmser.evaluation.candidates import Judge, ModelJudge
 from mmser.evaluation.division.folds import Fold
+from mmser.evaluation.judged import name_of
 from mmser.evaluation.result import Evaluated
 from mmser.evaluation.sounds import Sounds
 from mmser.labels import EMOTIONS
@@ -22,7 +24,10 @@ from mmser.progress import ProgressCallback, ignore_progress
 from mmser.training.calibration import FEW
 from mmser.training.checkpoint import digest
 from mmser.training.config import STAGES, TrainingConfig
+from mmser.training.log import CONSOLE
+from mmser.training.rows import leave_out, unusable
 from mmser.training.run import train_on
+from mmser.training.work import make_folder
 
 
 class TrainedOnFolds:
@@ -50,6 +55,10 @@ class TrainedOnFolds:
         self.sounds, self.allow_overlap, self.quiet, self.progress = sounds, allow_overlap, quiet, progress
         self.restart = restart
         self.uncalibrated: dict[str, list[str]] = {}  # what a model was not calibrated on → folds
+        self.left_out: dict[str, str] = {}  # training and validation rows of all folds → why
+        self._bad: dict[tuple[str, str], str] | None = (
+            None  # clips that cannot be used; None = not looked yet
+        )
         self.about = Evaluated(
             id=name,
             kind="training",
@@ -61,8 +70,13 @@ class TrainedOnFolds:
 
     @property
     def warnings(self) -> Sequence[str]:
-        """Return whose probabilities are not calibrated."""
-        return [
+        """Return what was not trained on, and whose probabilities are not calibrated."""
+        many = f"{len(self.left_out)} clip" + ("s" if len(self.left_out) > 1 else "")
+        told = [
+            f"trained and calibrated without {many} that cannot be used; the first, {name}: {why}"
+            for name, why in [*self.left_out.items()][:1]
+        ]
+        return told + [
             f"the temperature of {what} was not fitted in {listing(folds)}, where fewer than {FEW} "
             "validation rows tell of it: these probabilities, and when the model abstains, are not calibrated"
             for what, folds in self.uncalibrated.items()
@@ -70,6 +84,7 @@ class TrainedOnFolds:
 
     def fit(self, fold: Fold) -> Judge:
         """Train on a fold, or go on with the training that was stopped, and load the model."""
+        self._leave_out(fold)
         folder = self.work / folder_name(fold.name)
         rows = rows_of_fold(self.dataset, fold)
         trained = train_on(
@@ -87,6 +102,29 @@ class TrainedOnFolds:
         for what in self._uncalibrated(fold, model):
             self.uncalibrated.setdefault(what, []).append(fold.name)
         return ModelJudge(model=model, processor=processor, sounds=self.sounds, progress=self.progress)
+
+    def _leave_out(self, fold: Fold) -> None:
+        """Take clips that cannot be used out of the data, and keep which of them this fold would train on.
+
+        Raises:
+            DataError: if none is left to train on.
+        """
+        if self._bad is None:
+            make_folder(self.work, "--work")
+            CONSOLE.quiet = self.quiet
+            found = unusable(self.dataset, self.data, self.work)
+            self._bad = {(corpus, name): why for corpus, name, why in found}
+            if found:
+                self.dataset = leave_out(self.dataset, {*self._bad})
+        bad = self._bad
+        own = {name_of(e): bad[_key(e)] for e in (*fold.train, *fold.validation) if _key(e) in bad}
+        self.left_out |= own
+        if all(_key(e) in bad for e in fold.train):
+            name, why = next(iter(own.items()), ("", "there is no row"))
+            raise DataError(
+                f"none of the {len(fold.train)} training rows of {fold.name} can be used; the first, {name}: "
+                f"{why}"
+            )
 
     def _uncalibrated(self, fold: Fold, model: MmserModel) -> list[str]:
         """Return what test rows hold, and too few validation rows for a temperature."""

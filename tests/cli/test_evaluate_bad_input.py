@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,6 +50,8 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("--data", " "), "--data': the path is empty"),
         (("--spliced-calls", "1000000"), "100"),
         (("--draws", "10000000"), "100000"),
+        (("--model-dir", "w"), "--model-dir does nothing without --asr"),
+        (("--asr", "smal"), "whisper:small"),
         (("--work", "w", "--from-feedback", "f.jsonl"), "leave one of the two out"),
     ],
 )
@@ -144,6 +147,23 @@ def test_a_note_is_told_once_however_many_folds_there_are(mmser: Run, training: 
     assert len(told) == len(set(told)) == 2
     # No fold's validation rows are enough for a temperature.
     assert any("temperature of sound alone was not fitted in fold 1, fold 2, fold 3" in one for one in told)
+
+
+def test_folds_are_trained_without_clips_that_cannot_be_used(mmser: Run, training: Path, tmp_path: Path):
+    folder = tmp_path / "broken"
+    shutil.copytree(training.parent, folder)
+    (folder / "a_anger_0.wav").write_bytes(b"no sound")
+    config = folder / training.name
+    config.write_text(training.read_text("utf-8").replace(str(training.parent), str(folder)), "utf-8")
+    ran = mmser(
+        *("evaluate", config, "--protocol", "speaker-folds", "--folds", "3", "--draws", "100"),
+        *("--baselines", "none", "--quiet", "--json", "--work", tmp_path / "work"),
+    )
+    assert ran.code == 0, ran.err
+    said = json.loads(ran.out)
+    assert list(said["left_out"]) == ["tones/a_anger_0"] and said["parts"][0]["n"] == 34
+    (told,) = [one for one in said["warnings"] if "trained and calibrated without 1 clip" in one]
+    assert "tones/a_anger_0" in told
 
 
 def test_warnings_stand_beside_a_json_unless_quiet(mmser: Run, corpus: Path, model: str, tmp_path: Path):

@@ -132,6 +132,7 @@ def _train(
     from mmser.cli.evaluation import deliver, run_baseline, targets
     from mmser.evaluation.session import baseline_names
 
+    session.require_training_rows()
     chosen = baseline_names(request.model, session.scored)
     files = {
         name: targets(None if output is None else output / name, request.corpora, overwrite=overwrite)

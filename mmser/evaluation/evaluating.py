@@ -39,6 +39,7 @@ from mmser.evaluation.telling import (
     dialogue_sizes,
     joined,
     leaks,
+    one_class,
     protocol_info,
     some_rows,
     unknown_labels,
@@ -169,6 +170,7 @@ class Evaluator:
                         *self.heard.warnings,
                         *(told for one in self._beside() for told in one.warnings),
                         *unknown_labels(judged),
+                        *one_class(judged),
                         *unscored_labels(judged, parts),
                     ]
                 )

@@ -93,8 +93,11 @@ def require_writable(folder: Path) -> None:
 def _refused(name: object, error: OSError) -> OutputError:
     shown = str(name)
     shown = shown if len(shown) <= 120 else f"{shown[:40]}…{shown[-70:]}"
-    # Pseudo file systems say so of a folder that nobody can make there.
-    why = "no folder can be made there" if error.errno == errno.ENOENT else _why(error)
+    reasons = {
+        errno.ENOENT: "no folder can be made there",  # as pseudo file systems say
+        **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "a file stands where a folder should be"),
+    }
+    why = reasons.get(error.errno or 0) or _why(error)
     return OutputError(f"{shown}: cannot be written: {why}; choose another folder")
 
 

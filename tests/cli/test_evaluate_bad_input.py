@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from mmser.cli.evaluation import FILES
 from tests.cli.conftest import Ran
@@ -116,6 +118,18 @@ def test_a_folder_of_baselines_that_cannot_be_written_is_refused_before_the_work
 # --- what is told ------------------------------------------------------------------------------------------
 
 
+def test_labels_of_agents_alone_are_told_as_what_they_are(mmser: Run, model: str, tmp_path: Path):
+    manifest = tmp_path / "own.csv"
+    head = "id,text,emotion,role,split,speaker\n"
+    manifest.write_text(f"{head}1,hello,anger,agent,test,a\n2,thank you,,customer,test,b\n", "utf-8")
+    ran = mmser("evaluate", model, manifest, "--quiet")
+    assert ran.code == 1 and "all 1 labelled rows of" in ran.error and "are turns of agents" in ran.error
+    manifest.write_text(f"{head}1,hello,anger,agent,test,a\n2,thanks,anger,customer,train,b\n", "utf-8")
+    for command in (("evaluate", model), ("baseline", "tfidf")):
+        ran = mmser(*command, manifest, "--quiet")
+        assert ran.code == 1 and "rows that test" in ran.error and "turns of agents" in ran.error
+
+
 def test_the_last_line_says_which_baselines_failed(mmser: Run, tmp_path: Path):
     manifest = write_corpus(tmp_path / "made")
     lines = manifest.read_text("utf-8").splitlines()
@@ -164,6 +178,37 @@ def test_folds_are_trained_without_clips_that_cannot_be_used(mmser: Run, trainin
     assert list(said["left_out"]) == ["tones/a_anger_0"] and said["parts"][0]["n"] == 34
     (told,) = [one for one in said["warnings"] if "trained and calibrated without 1 clip" in one]
     assert "tones/a_anger_0" in told
+
+
+def test_a_row_of_ten_hours_is_left_out_and_told(mmser: Run, model: str, tmp_path: Path):
+    manifest = write_corpus(tmp_path / "made")
+    minute = np.sin(np.arange(60 * 1000) / 3).astype(np.float32)
+    with soundfile.SoundFile(tmp_path / "made" / "3-anger-0.wav", "w", 1000, 1) as file:
+        for _ in range(600):
+            file.write(minute)
+    options = ("--baselines", "svm", "--no-views", "--spliced-calls", "0", "--draws", "100")
+    ran = mmser("evaluate", model, manifest, *options, "--json", "--quiet")
+    assert ran.code == 0, ran.err
+    said = json.loads(ran.out)
+    assert list(said["left_out"]) == ["made/3-anger-0"] and said["parts"][0]["n"] == 11
+    assert "it lasts 10.0 h, and a row may last 2 h at most" in said["left_out"]["made/3-anger-0"]
+
+
+def test_data_without_training_rows_fail_once(mmser: Run, tmp_path: Path):
+    manifest = write_corpus(tmp_path / "made")
+    lines = manifest.read_text("utf-8").splitlines()
+    manifest.write_text("\n".join([lines[0], *lines[-3:]]) + "\n", "utf-8")
+    ran = mmser("baseline", "all", manifest, "--quiet")
+    assert ran.code == 1 and ran.err.count("\n") == 1
+    assert "no training rows" in ran.error
+
+
+def test_rows_of_one_class_are_told(mmser: Run, corpus: Path, model: str, tmp_path: Path):
+    lines = corpus.read_text("utf-8").splitlines()
+    manifest = corpus.parent / "anger.csv"
+    manifest.write_text("\n".join([lines[0], *(line for line in lines if ",anger," in line)]) + "\n", "utf-8")
+    ran = mmser("evaluate", model, manifest, "--baselines", "none", "--no-views", "--quiet")
+    assert ran.code == 0 and "all rows are labelled anger" in ran.out
 
 
 def test_warnings_stand_beside_a_json_unless_quiet(mmser: Run, corpus: Path, model: str, tmp_path: Path):

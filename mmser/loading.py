@@ -110,7 +110,9 @@ def locate(source: str | PathLike[str] | None, revision: str | None = None) -> t
     if source is None:
         folder = Path(str(resources.files("mmser") / "assets" / "model"))
         if not folder.is_dir():
-            raise ModelError(f"the bundled model is missing at {folder}; install mmser again or give --model")
+            raise ModelError(
+                f"the bundled model is missing at {folder}; install mmser again or name another model"
+            )
         return BUNDLED, folder
     text = fspath(source)
     if Path(text).is_dir():

@@ -269,7 +269,10 @@ def read_sounds(folder: Path) -> list[Waveform]:
     Raises:
         MmserError: if there are none, or one cannot be read, is empty or silent.
     """
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "is not there"
+        raise MmserError(f"{folder} {what}; give a folder of recordings, WAV or FLAC, or leave it out")
+    files = sorted(folder.iterdir())
     found = [_read(path) for path in files if path.suffix.lower() in (".wav", ".flac")]
     if not found:
         raise MmserError(

@@ -123,6 +123,8 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if "--debug" in arguments:
             traceback.print_exc()
+        if not isinstance(error, MmserError) and _is_interrupted(error):
+            return _fail("interrupted", 130)
         if isinstance(error, OSError) and is_stdout_error(error):
             error = stdout_error(error)
         if isinstance(error, MmserError):
@@ -134,6 +136,15 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(
             f"{type(error).__name__}: {error} (a bug in mmser; run again with --debug and report it)", 1
         )
+
+
+def _is_interrupted(error: BaseException | None) -> bool:
+    """Tell whether an error came of Ctrl-C: libraries that it meets while loading say they cannot load."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _typer_message(error: Exception) -> str:

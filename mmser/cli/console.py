@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from mmser.errors import OutputError
+from mmser.errors import MmserError, OutputError
 
 if TYPE_CHECKING:
     from mmser.pipeline import EmotionPipeline
@@ -28,6 +28,12 @@ STAGES = {
     "analysing": "analysing turns",
     "writing": "writing the report",
 }
+
+
+class StoppedError(MmserError):
+    """Somebody pressed Ctrl-C, and there is something to say of what is kept."""
+
+    exit_code = 130
 
 
 def load_pipeline(model: str | None, threads: int) -> "EmotionPipeline":

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmser.errors import UsageError
+from mmser.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -76,6 +76,7 @@ def read_corpora(source: Path, folder: Path) -> "tuple[Dataset, list[str]]":
     """Return the rows that a path stands for, agents' turns withheld, and what must be told of them.
 
     Raises:
+        DataError: if agents' turns alone are labelled.
         MmserError: if something cannot be read.
     """
     from datasets import Dataset, disable_progress_bars
@@ -86,6 +87,22 @@ def read_corpora(source: Path, folder: Path) -> "tuple[Dataset, list[str]]":
     entries = corpora_of(source)
     dataset = load_corpora(entries, folder)
     assert isinstance(dataset, Dataset)
+    before = _labelled(dataset)
     dataset, held = withhold_agents(dataset, entries)
+    if before and not _labelled(dataset):
+        raise DataError(
+            f"all {before} labelled rows of {source} are turns of agents, whose sound and labels are "
+            "withheld; label turns of customers, or, of calls, state agent_reason in a configuration"
+        )
     told = [f"{held} turns of agents are context alone: their sound and labels are withheld"] if held else []
     return dataset, told
+
+
+def _labelled(dataset: "Dataset") -> int:
+    columns = dataset.select_columns(["emotion", "intensity", "change"])[
+        :
+    ]  # at once: by row it takes minutes
+    rows = zip(columns["emotion"], columns["intensity"], columns["change"], strict=True)
+    return sum(
+        bool(emotion) or intensity is not None or change is not None for emotion, intensity, change in rows
+    )

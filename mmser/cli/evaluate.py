@@ -7,8 +7,10 @@ import typer
 
 from mmser import __version__
 from mmser.cli.console import Progress, print_result
-from mmser.cli.options import MAX_SEED, Debug, Quiet, Threads
-from mmser.cli.request import Request
+from mmser.cli.corpora import CONFIGS
+from mmser.cli.option_checks import check_feedback_options
+from mmser.cli.options import MAX_SEED, Debug, Quiet, Threads, given_options, some_path
+from mmser.cli.request import MOST_SPLICED, Request
 from mmser.errors import UsageError
 
 EPILOG = """Examples:
@@ -28,6 +30,7 @@ PROTOCOL += "leave-one-corpus-out, leave-one-language-out, text-independent, emo
 
 
 def evaluate(
+    context: typer.Context,
     model: Annotated[
         str,
         typer.Argument(help="A model folder or Hub id, `default`, or a configuration to train on folds."),
@@ -35,13 +38,19 @@ def evaluate(
     corpora: Annotated[
         Path | None,
         typer.Argument(
+            parser=some_path,
             help="Labelled data: a configuration that names corpora, a manifest, a folder of calls or clips; "
-            "of a configuration to train, its own if left out."
+            "of a configuration to train, its own if left out.",
         ),
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="The folder of corpora; MMSER_DATA if left out.", show_default=False),
+        typer.Option(
+            parser=some_path,
+            metavar="PATH",
+            help="The folder of corpora; MMSER_DATA if left out.",
+            show_default=False,
+        ),
     ] = None,
     protocol: Annotated[str, typer.Option(help=PROTOCOL)] = Request.protocol,
     split: Annotated[
@@ -68,6 +77,14 @@ def evaluate(
     asr: Annotated[
         str | None, typer.Option(help="Also with recognised words in place of given ones, as in analyze.")
     ] = None,
+    model_dir: Annotated[
+        Path | None,
+        typer.Option(
+            parser=some_path,
+            metavar="PATH",
+            help="Where the weights of --asr lie and are put; its engine's own cache if left out.",
+        ),
+    ] = None,
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Also with damaged sound and words, in 26 ways.")
     ] = Request.robustness,
@@ -75,13 +92,26 @@ def evaluate(
         int, typer.Option(min=1, help="Of each corpus and fold are damaged, drawn by seed.")
     ] = Request.robustness_rows,
     noise: Annotated[
-        Path | None, typer.Option(help="Folder of noise recordings; made noise if left out.")
+        Path | None,
+        typer.Option(
+            parser=some_path, metavar="PATH", help="Folder of noise recordings; made noise if left out."
+        ),
     ] = None,
     rooms: Annotated[
-        Path | None, typer.Option(help="Folder of rooms' impulse responses; made ones if left out.")
+        Path | None,
+        typer.Option(
+            parser=some_path,
+            metavar="PATH",
+            help="Folder of rooms' impulse responses; made ones if left out.",
+        ),
     ] = None,
     spliced_calls: Annotated[
-        int, typer.Option(min=0, help="Made of each speaker's clips, for change points in seconds; 0 = none.")
+        int,
+        typer.Option(
+            min=0,
+            max=MOST_SPLICED,
+            help="Made of each speaker's clips, for change points in seconds; 0 = none.",
+        ),
     ] = Request.spliced_calls,
     fairness: Annotated[
         bool, typer.Option("--fairness/--no-fairness", help="Gaps between genders, ages, languages, corpora.")
@@ -90,27 +120,44 @@ def evaluate(
         bool, typer.Option("--allow-overlap", help="Score a split that leaks; every number carries the mark.")
     ] = Request.allow_overlap,
     work: Annotated[
-        Path | None, typer.Option(help="Of trainings: checkpoints and models; OUTPUT/work if left out.")
+        Path | None,
+        typer.Option(
+            parser=some_path,
+            metavar="PATH",
+            help="Of trainings: checkpoints and models; OUTPUT/work if left out.",
+        ),
     ] = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="Forget earlier trainings in --work.")
     ] = Request.restart,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder for evaluation.html, .md, .json and answers.csv."),
+        typer.Option(
+            "--output",
+            "-o",
+            parser=some_path,
+            metavar="PATH",
+            help="Folder for evaluation.html, .md, .json and answers.csv.",
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the JSON in place of the summary.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")] = False,
     from_feedback: Annotated[
         list[Path] | None,
         typer.Option(
+            parser=some_path,
+            metavar="PATH",
             help="Score past reports against corrections: feedback.jsonl, as the report's page downloads it "
-            "(mmser calibrate --help shows a line); may be repeated."
+            "(mmser calibrate --help shows a line); may be repeated.",
         ),
     ] = None,
     against: Annotated[
         Path | None,
-        typer.Option(help="Result of a validation split, or a profile, that drift is told against."),
+        typer.Option(
+            parser=some_path,
+            metavar="PATH",
+            help="Result of a validation split, or a profile, that drift is told against.",
+        ),
     ] = None,
     revision: Annotated[
         str | None, typer.Option(help="Of the model whose reports were corrected, where there are several.")
@@ -121,8 +168,7 @@ def evaluate(
 ) -> None:
     """Score a model on labelled data: accuracy, calibration, robustness, gaps, beside baselines."""
     if from_feedback:
-        if corpora is not None:
-            raise UsageError("--from-feedback scores corrections, not a corpus; leave one of the two out")
+        check_feedback_options(given_options(context))
         with Progress(quiet=quiet) as progress:
             many = f"{len(from_feedback)} file{'s' if len(from_feedback) > 1 else ''} of corrections"
             progress.say(f"mmser {__version__}: scoring {many}")
@@ -163,6 +209,7 @@ def evaluate(
             baselines=baselines,
             views=views,
             asr=asr,
+            model_dir=model_dir,
             robustness=robustness,
             robustness_rows=robustness_rows,
             noise=noise,
@@ -174,6 +221,7 @@ def evaluate(
             restart=restart,
             threads=threads,
             quiet=quiet,
+            given=given_options(context),
         )
         files = targets(output, request.corpora, overwrite=overwrite)
         text = run(request, files, progress, as_json=json, overwrite=overwrite)
@@ -181,9 +229,11 @@ def evaluate(
 
 
 def _corpora(model: str, corpora: Path | None) -> Path:
+    if not model.strip():
+        raise UsageError("the model is empty; give a model folder or Hub id, `default`, or a configuration")
     if corpora is not None:
         return corpora
-    if model.endswith((".yaml", ".yml")):
+    if model.lower().endswith(CONFIGS):
         return Path(model)
     raise UsageError(
         f"it is not said what {model} is to be evaluated on; name a configuration of corpora, a manifest, a "

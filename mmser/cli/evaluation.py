@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmser.cli.console import Progress
+from mmser.cli.console import Progress, StoppedError
 from mmser.cli.corpora import data_folder, read_corpora
+from mmser.cli.option_checks import check_options
 from mmser.cli.request import Request
 from mmser.errors import UsageError
 from mmser.evaluation.candidates import Candidate
@@ -21,12 +23,16 @@ from mmser.evaluation.page.markdown import render_markdown
 from mmser.evaluation.page.terminal import last_line, render_text
 from mmser.evaluation.recognised import RecognisedWords
 from mmser.evaluation.result import Evaluation
-from mmser.evaluation.session import Plan, Session
+from mmser.evaluation.session import Plan, Session, baseline_names
 from mmser.evaluation.telling import joined
 from mmser.loading import locate
 from mmser.pipeline import set_threads
-from mmser.report.writing import check_outputs, write_outputs
+from mmser.report.writing import check_outputs, require_writable, write_outputs
 from mmser.transcription import open_recogniser
+from mmser.transcription.opening import check_recogniser
+
+if TYPE_CHECKING:
+    from mmser.training.config import TrainingConfig
 
 FILES = {"html": "evaluation.html", "md": "evaluation.md", "json": "evaluation.json", "csv": "answers.csv"}
 DEFAULT = "default"
@@ -74,15 +80,35 @@ def run(
     """Evaluate a model, or the trainings of a configuration, and return what is printed."""
     with open_session(request, progress) as session:
         candidate = _candidate(request, session)
-        evaluation, judged = _evaluate(candidate, request, session)
+        try:
+            evaluation, judged = _evaluate(candidate, request, session)
+        except KeyboardInterrupt as error:
+            if not request.trains or request.work is None or not request.work.exists():
+                raise
+            raise StoppedError(
+                f"interrupted; trained folds and checkpoints are kept in {request.work}, and the same "
+                "command goes on from there"
+            ) from error
+    if as_json and not request.quiet:  # the summary would say them
+        for told in (*unanswered(evaluation), *evaluation.warnings):
+            progress.warn(told)
     return deliver(evaluation, judged, files, as_json=as_json, overwrite=overwrite)
+
+
+def unanswered(evaluation: Evaluation) -> list[str]:
+    """Say how many rows got no answer, and why the first of them; nothing where all did."""
+    if not evaluation.left_out:
+        return []
+    name, why = next(iter(evaluation.left_out.items()))
+    many = "1 row" if len(evaluation.left_out) == 1 else f"{len(evaluation.left_out)} rows"
+    return [f"{many} got no answer; the first, {name}: {why}"]
 
 
 def run_baseline(name: str, request: Request, session: Session) -> tuple[Evaluation, Judged]:
     """Train and score one baseline."""
     candidate = session.baseline(name)
-    evaluation, judged = _evaluate(candidate, replace(request, model=name, command="baseline"), session)
-    chosen = {f"chosen, fold {fold}": what for fold, what in candidate.chosen.items() if what}
+    evaluation, judged = _evaluate(candidate, replace(request, model=name), session)
+    chosen = {f"chosen in {fold}": what for fold, what in candidate.chosen.items() if what}
     return replace(evaluation, settings={**evaluation.settings, **chosen}), judged
 
 
@@ -125,23 +151,24 @@ def deliver(
 
 
 def _check_options(request: Request) -> None:
-    if (request.noise or request.rooms) and not request.robustness:
-        raise UsageError(
-            "--noise and --rooms are heard with --robustness alone; give that too, or leave them out"
-        )
     if request.protocol not in PROTOCOLS:
         raise UsageError(f"--protocol {request.protocol!r} is not known; it is one of {', '.join(PROTOCOLS)}")
-    if request.split not in ("test", "validation", "all"):
-        raise UsageError(f"--split {request.split!r} is not known; it is test, validation or all")
-    if request.split != "test" and request.protocol != "split":
-        raise UsageError(
-            f"--split {request.split} goes with --protocol split; {request.protocol} tests every row itself"
-        )
+    check_options(request)
+    baseline_names(request.baselines, ())  # a slip of the pen is told before anything is read
+    if request.command == "baseline":
+        baseline_names(request.model, ())
+    if request.asr is not None:
+        check_recogniser(request.asr)
+    if request.trains:
+        _configuration(request)
+        if request.work is None:
+            raise UsageError("trainings need a folder for their checkpoints; give -o, or --work")
+        require_writable(request.work)
 
 
 def _candidate(request: Request, session: Session) -> Candidate:
     """Return what is evaluated; what must stand beside its numbers joins the session's mark."""
-    if request.model.endswith((".yaml", ".yml")):
+    if request.trains:
         return _trained(request, session)
     if request.protocol != "split":
         raise UsageError(
@@ -152,19 +179,16 @@ def _candidate(request: Request, session: Session) -> Candidate:
 
 
 def _trained(request: Request, session: Session) -> Candidate:
-    from mmser.training.config import read_config
     from mmser.training.trained_folds import TrainedOnFolds
 
-    path, seed = Path(request.model), request.training_seed
-    config = read_config(path, [] if seed is None else [f"seed={seed}"])
-    if request.work is None:
-        raise UsageError("trainings need a folder for their checkpoints; give -o, or --work")
+    config = _configuration(request)
+    assert request.work is not None  # see `_check_options`
     if config.model.start_from is not None:  # whom that model knows is known to all that go on from it
         begun = None if config.model.start_from == DEFAULT else config.model.start_from
         known = read_training_data(locate(begun)[1])
         session.mark = joined(session.mark, require_unseen(session.scored, known, request.allow_overlap))
     return TrainedOnFolds(
-        path.stem,
+        Path(request.model).stem,
         config,
         session.dataset,
         data_folder(request.data),
@@ -177,10 +201,30 @@ def _trained(request: Request, session: Session) -> Candidate:
     )
 
 
+def _configuration(request: Request) -> "TrainingConfig":
+    from mmser.training.config import read_config
+
+    seed = request.training_seed
+    return read_config(Path(request.model), [] if seed is None else [f"seed={seed}"])
+
+
+def _recogniser(request: Request, session: Session) -> RecognisedWords | None:
+    if request.asr is None:
+        return None
+    opened = open_recogniser(
+        request.asr,
+        model_dir=request.model_dir,
+        threads=request.threads,
+        progress=session.progress,
+        ways="or give weights of your own with --asr whisper:FILE.pt, or leave --asr out",
+    )
+    return RecognisedWords(opened)
+
+
 def _wanted(request: Request, session: Session) -> Wanted:
     return Wanted(
         views=request.views,
-        asr=None if request.asr is None else RecognisedWords(open_recogniser(request.asr)),
+        asr=_recogniser(request, session),
         baselines=session.baselines(request.baselines),
         degradations=DEGRADATIONS if request.robustness else (),
         robustness_rows=request.robustness_rows,

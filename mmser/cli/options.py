@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,6 +23,25 @@ Threads = Annotated[
         "the same bytes on every run.",
     ),
 ]
+
+
+def some_path(text: str) -> Path:
+    """Return `text` as a path; an empty one, as of a variable that is not set, would be the folder at hand.
+
+    Raises:
+        BadParameter: if it is empty.
+    """
+    if not text.strip():
+        raise typer.BadParameter("the path is empty; name a file or folder, or leave the option out")
+    return Path(text)
+
+
+def given_options(context: typer.Context) -> frozenset[str]:
+    """Return the names of the parameters that the user gave, whatever their values."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return frozenset(
+        name for name, source in sources.items() if source is not None and source.name != "DEFAULT"
+    )
 
 
 def parse_role(text: str, option: str) -> Role:

@@ -8,8 +8,9 @@ from pathlib import Path
 from mmser.cli.corpora import CONFIGS
 from mmser.evaluation.defaults import DRAWS, FOLDS, ROBUSTNESS_ROWS, SPLICED_CALLS
 
+MOST_SPLICED = 100  # calls of each speaker; intervals are over speakers, and more calls make none narrower
 # Options that do not decide the result, and those that `baseline` has as well.
-HIDDEN = ("data", "work", "restart", "quiet", "threads", "command", "training_seed")
+HIDDEN = ("data", "model_dir", "work", "restart", "quiet", "threads", "command", "training_seed", "given")
 SHARED = ("protocol", "split", "folds", "seed", "draws", "allow_overlap")
 
 
@@ -28,6 +29,7 @@ class Request:
     baselines: str = "auto"
     views: bool = True
     asr: str | None = None
+    model_dir: Path | None = None  # of the weights of a recogniser
     robustness: bool = False
     robustness_rows: int = ROBUSTNESS_ROWS
     noise: Path | None = None
@@ -41,6 +43,12 @@ class Request:
     threads: int = 1
     quiet: bool = False
     command: str = "evaluate"
+    given: frozenset[str] = frozenset()  # names of the options that the user gave, whatever their values
+
+    @property
+    def trains(self) -> bool:
+        """Whether a configuration is trained on folds, and not a finished model scored."""
+        return self.model.lower().endswith(CONFIGS)
 
     def shown(self) -> dict[str, str]:
         """Return the options that decide the result, and the command; no folder of this machine."""

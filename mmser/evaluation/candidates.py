@@ -7,7 +7,7 @@ from typing import Protocol
 from mmser.data import Example
 from mmser.errors import UsageError
 from mmser.evaluation.baseline_models import Baseline as FittedBaseline
-from mmser.evaluation.baseline_models import FeatureCache, fit_baseline
+from mmser.evaluation.baseline_models import FeatureCache, fit_baseline, in_words
 from mmser.evaluation.division.folds import Fold
 from mmser.evaluation.judged import Judged, with_context
 from mmser.evaluation.judging import Alter, as_it_is, judge
@@ -38,6 +38,11 @@ class Candidate(Protocol):
     """What is evaluated."""
 
     about: Evaluated
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """Return what must be told of how it was trained, on all folds so far."""
+        ...
 
     def fit(self, fold: Fold) -> Judge:
         """Return what answers for a fold; what is trained for it has seen its training rows alone."""
@@ -90,6 +95,11 @@ class FinishedModel:
             trained_on=trained_on,
         )
 
+    @property
+    def warnings(self) -> Sequence[str]:
+        """Return nothing: it was not trained here."""
+        return ()
+
     def fit(self, fold: Fold) -> Judge:
         """Return the model as it is."""
         return self.judge
@@ -123,6 +133,7 @@ class Baseline:
         self.name, self.features, self.seed, self.labels = name, features, seed, labels
         self.progress = progress
         self.chosen: dict[str, str] = {}  # fold → what was chosen on its validation rows
+        self.left_out: dict[str, str] = {}  # training and validation rows of all folds → why
         self.about = Evaluated(
             id=name,
             kind="baseline",
@@ -130,6 +141,17 @@ class Baseline:
             license=None,
             labels=labels,
             trained_on="the training rows of each fold",
+        )
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """Return how many rows it could not be trained or tuned on."""
+        if not self.left_out:
+            return ()
+        many = f"{len(self.left_out)} clip" + ("s" if len(self.left_out) > 1 else "")
+        first = next(iter(self.left_out.values()))
+        return (
+            f"the baseline {self.name} was trained and tuned without {many} that cannot be read: {first}",
         )
 
     def fit(self, fold: Fold) -> Judge:
@@ -143,5 +165,6 @@ class Baseline:
             seed=self.seed,
             progress=self.progress,
         )
-        self.chosen[fold.name] = ", ".join(f"{key} {value}" for key, value in fitted.chosen.items())
+        self.chosen[fold.name] = ", ".join(in_words(key, value) for key, value in fitted.chosen.items())
+        self.left_out |= fitted.left_out
         return _FittedBaseline(fitted=fitted)

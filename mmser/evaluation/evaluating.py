@@ -39,6 +39,7 @@ from mmser.evaluation.telling import (
     dialogue_sizes,
     joined,
     leaks,
+    one_class,
     protocol_info,
     some_rows,
     unknown_labels,
@@ -142,7 +143,7 @@ class Evaluator:
             The result, and the rows that it is made from.
 
         Raises:
-            DataError: if no row of any fold got an answer, or a clip of the baselines cannot be read.
+            DataError: if no row of any fold got an answer.
         """
         for number, fold in enumerate(division.folds):
             several = len(division.folds) > 1
@@ -151,8 +152,7 @@ class Evaluator:
         self.progress.fold = ""
         judged = join(self.heard.own)
         if not len(judged):
-            first = next(iter(judged.left_out.items()), ("", "there was none"))
-            raise DataError(f"none of the rows got an answer; the first, {first[0]}: {first[1]}")
+            raise DataError(self._unanswered(judged))
         with self._timed("scoring", told=True):
             parts = self._parts(judged, joined(mark, *leaks(self.candidate.about.training_mark)))
         rows = [example for fold in division.folds for example in fold.test if is_labelled(example)]
@@ -174,16 +174,39 @@ class Evaluator:
             gaps=self._gaps(judged),
             robustness=self._robustness(),
             left_out=dict(judged.left_out),
-            warnings=(
-                *warnings,
-                *self.heard.warnings,
-                *unknown_labels(judged),
-                *unscored_labels(judged, parts),
+            warnings=tuple(
+                dict.fromkeys(  # what is told of several folds is told once
+                    [
+                        *warnings,
+                        *self.candidate.warnings,
+                        *self.heard.warnings,
+                        *(told for one in self._beside() for told in one.warnings),
+                        *unknown_labels(judged),
+                        *one_class(judged),
+                        *unscored_labels(judged, parts),
+                    ]
+                )
             ),
             seconds={step: round(spent, 1) for step, spent in self.seconds.items()},
             settings=dict(settings or {}),
         )
         return result, judged
+
+    def _unanswered(self, judged: Judged) -> str:
+        """Say why no row got an answer."""
+        name, why = next(iter(judged.left_out.items()), ("", ""))
+        if name:
+            return (
+                f"none of the {len(judged.left_out)} rows that test got an answer; the first, {name}: {why}"
+            )
+        return (
+            f"none of the rows that test carries an emotion, and {self.candidate.about.id} answers nothing "
+            "else; fill in emotion, or score a model that judges what they are labelled with"
+        )
+
+    def _beside(self) -> list[Candidate]:
+        """Return the baselines that stand beside the numbers."""
+        return [one for one in self.wanted.baselines if one.about.id not in self.heard.failed]
 
     # --- judging -----------------------------------------------------------------------------------------
 
@@ -221,7 +244,14 @@ class Evaluator:
 
     def _recognised(self, fold: Fold, judge: Judge, words: RecognisedWords) -> None:
         """Judge the same dialogues with recognised words; only rows that have both kinds are compared."""
-        both = {name_of(e) for e in fold.test if is_labelled(e) and e.audio is not None and e.text}
+        rows = [e for e in fold.test if is_labelled(e) and e.audio is not None and e.text]
+        both = {name_of(e) for e in rows if words.knows(e)}
+        strange = sorted({str(e.language) for e in rows if not words.knows(e)})
+        if strange:
+            self.heard.warnings.append(
+                f"{words.recogniser.name} does not know the language{'s' * (len(strange) > 1)} "
+                f"{', '.join(strange)}: words of such rows are not recognised"
+            )
         if not both:
             self.heard.warnings.append("no row has both sound and given words: none are recognised")
             return

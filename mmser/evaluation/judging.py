@@ -19,7 +19,8 @@ from mmser.scoring import BATCH_ROWS, BATCH_SECONDS, CONSTANT, MIN_SECONDS, Scor
 from mmser.types import Prediction, Seconds, Turn, Word
 from mmser.utterances import Utterance, cut_turn
 
-WINDOW = 256  # single clips that are sorted by length before they are batched
+WINDOW = 256  # single clips that are sorted by length before they are batched,
+WINDOW_SECONDS = 7200.0  # and so much of their sound, about 0.5 GB
 NOTHING = "there is neither sound nor words that the model reads"
 
 
@@ -193,9 +194,17 @@ class _Judging:
 
     def singles(self, places: Sequence[int]) -> None:
         """Judge examples that stand alone, those of about one length together."""
+        rows: list[_Row] = []
+        for place in places:
+            rows += self._rows([place])
+            if sum(seconds_of(row.given.waveform) for row in rows) > WINDOW_SECONDS:
+                self._alone(rows)
+                rows = []
+        self._alone(rows)
+
+    def _alone(self, rows: Sequence[_Row]) -> None:
         batch: list[tuple[_Row, Utterance]] = []
         longest = 0.0
-        rows = [row for place in places for row in self._rows([place])]
         for row in sorted(rows, key=lambda row: (seconds_of(row.given.waveform), len(row.turn.text or ""))):
             pieces = self._cut(row)
             if len(pieces) > 1:

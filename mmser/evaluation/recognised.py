@@ -25,9 +25,16 @@ class RecognisedWords:
         self._given: list[str] = []
         self._said: list[str] = []
 
+    def knows(self, example: Example) -> bool:
+        """Tell whether an example is in a language that is recognised, or states none."""
+        return example.language is None or self.recogniser.knows(example.language)
+
     def alter(self, example: Example, given: Given) -> Given:
-        """Recognise the words of an example's sound; rows that lack either stay as they are."""
-        if given.waveform is None or given.text is None:
+        """Recognise the words of an example's sound; rows that lack either stay as they are.
+
+        So do those in a language that the recogniser does not know.
+        """
+        if given.waveform is None or given.text is None or not self.knows(example):
             return given
         words = recognise(given.waveform, self.recogniser, example.language)
         said = " ".join(word.text for word in words)

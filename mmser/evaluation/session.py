@@ -101,6 +101,13 @@ class Session:
             seed=plan.seed,
             split="validation" if plan.split == "validation" else "test",
         )
+        if not self.scored:
+            count = sum(len(fold.test) for fold in self.division.folds)
+            why = f" ({'; '.join(self.warnings)})" if self.warnings else ""
+            raise DataError(
+                f"none of the {count} rows that test carries a label to compare with{why}; fill in emotion, "
+                "intensity or change"
+            )
         check_answerable(self.scored, self.labels())
         if any(example.corpus == ALL for example in self.examples):
             raise DataError(f"a corpus is called {ALL!r}, which stands for all together here; rename it")
@@ -155,6 +162,18 @@ class Session:
     def baseline(self, name: str) -> Baseline:
         """Return a baseline that is trained on every fold."""
         return Baseline(name, self.features, self.plan.seed, self.labels(), self.steps)
+
+    def require_training_rows(self) -> None:
+        """Refuse data that nothing can be trained on.
+
+        Raises:
+            DataError: if a fold has no training rows.
+        """
+        if not all(fold.train for fold in self.division.folds):
+            raise DataError(
+                "the data have no training rows; fill the column split, name test and validation speakers "
+                "under `splits`, or give --protocol leave-one-speaker-out or speaker-folds"
+            )
 
     # --- what stands beside it ---------------------------------------------------------------------------
 

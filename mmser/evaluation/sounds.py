@@ -17,6 +17,7 @@ from mmser.errors import DataError, MmserError
 from mmser.evaluation.judged import name_of
 
 Waveform = NDArray[np.float32]
+LONGEST = 2 * 3600.0  # seconds of one row that are held in memory, 1 GB an hour with what is made of them
 
 
 class Sounds:
@@ -41,12 +42,19 @@ class Sounds:
             most: how much of it is read, in seconds; None = all.
 
         Raises:
-            DataError: if it cannot be read, or lasts no time; the example is named.
+            DataError: if it cannot be read, lasts no time or, where all is read, more than `LONGEST`; the
+                example is named.
         """
         if example.audio is None:
             return None
         try:
             recording = self._open.get(example.audio)
+            seconds = min(example.end or np.inf, recording.duration) - (example.start or 0.0)
+            if most is None and seconds > LONGEST:
+                raise DataError(
+                    f"it lasts {seconds / 3600:.1f} h, and a row may last {LONGEST / 3600:g} h at most; cut "
+                    "it by start and end"
+                )
             waveform = read_span(recording, example.start, example.end, example.channel, most)
         except MmserError as error:
             raise DataError(f"the clip {name_of(example)} cannot be used: {error}") from error

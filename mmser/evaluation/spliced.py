@@ -72,6 +72,11 @@ def hear(
     )
 
 
+def _unheard(heard: Heard) -> Heard:
+    """Return it without its sound, which nothing needs any more; it would be most of the memory."""
+    return replace(heard, call=replace(heard.call, waveform=heard.call.waveform[:0].copy()))
+
+
 # --- methods -----------------------------------------------------------------------------------------------
 
 
@@ -199,21 +204,20 @@ def spliced_scores(
     known = set(label_order(config.id2label))
     clips = [e for e in examples if e.audio is not None and len(e.emotions) == 1 and e.emotions[0] in known]
     speakers = sorted({e.speaker for e in clips if e.speaker is not None})
-    made: list[SplicedCall] = []
+    heard: list[Heard] = []
     left_out: dict[str, str] = {}
-    for speaker in speakers:
+    for number, speaker in enumerate(speakers):
         own = [e for e in clips if e.speaker == speaker]
         try:
-            made += list(splice_calls(own, calls_per_speaker=calls_per_speaker, seed=seed))
+            for done, call in enumerate(splice_calls(own, calls_per_speaker=calls_per_speaker, seed=seed), 1):
+                heard.append(_unheard(hear(call, model, processor)))
+                progress("splicing", number * calls_per_speaker + done, len(speakers) * calls_per_speaker)
         except DataError as error:
             left_out[speaker] = str(error)
-    if not made:
+            heard = [one for one in heard if one.call.speaker != speaker]
+    if not heard:
         first = next(iter(left_out.values()), "no clip has sound, a speaker and one label of the model's")
         raise DataError(f"no calls can be spliced: {first}")
-    heard = []
-    for done, call in enumerate(made, 1):
-        heard.append(hear(call, model, processor))
-        progress("splicing", done, len(made))
     simple = {
         "boundaries known": by_boundaries(),
         "a change at every splice": every_splice,

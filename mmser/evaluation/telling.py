@@ -87,6 +87,16 @@ def unscored_labels(judged: Judged, parts: Sequence[Part]) -> list[str]:
     ]
 
 
+def one_class(judged: Judged) -> list[str]:
+    """Say so where all rows carry the same label: whoever always says it is right every time."""
+    found = {label for example in judged.examples for label in example.emotions}
+    if len(found) != 1:
+        return []
+    return [
+        f"all rows are labelled {found.pop()}: scores of emotion do not tell how well classes are told apart"
+    ]
+
+
 def leaks(training_mark: str) -> list[str]:
     """Return what of a model's own mark bears on every number: that its training and validation leaked."""
     return [training_mark] if "overlap allowed" in training_mark else []

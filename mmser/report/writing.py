@@ -28,7 +28,7 @@ def write_outputs(files: Mapping[Path, bytes | str], *, overwrite: bool, stale: 
         OutputError: if a file exists and `overwrite` is false, if a folder cannot be created, or if the disk
             is full or refuses.
     """
-    check_outputs(files, overwrite=overwrite)
+    _require_free(files, overwrite=overwrite)
     undo: list[Callable[[], None]] = []  # newest last
     temporary: list[Path] = []
     try:
@@ -55,12 +55,53 @@ def write_outputs(files: Mapping[Path, bytes | str], *, overwrite: bool, stale: 
 
 
 def check_outputs(files: Iterable[Path], *, overwrite: bool) -> None:
-    """Refuse files that cannot be written, before any work is done.
+    """Refuse files that cannot be written, before any work is done; nothing is left behind.
 
     Raises:
-        OutputError: if one exists and `overwrite` is false, is no file, or a file stands where its folder
-            should be.
+        OutputError: if one exists and `overwrite` is false, is no file, has a name that the disk refuses, or
+            if its folder cannot be made or takes no file.
     """
+    files = tuple(files)
+    try:
+        _require_free(files, overwrite=overwrite)
+    except OSError as error:  # a name too long, a loop of links
+        raise _refused(error.filename or files[0], error) from error
+    for folder in dict.fromkeys(path.parent for path in files):
+        require_writable(folder)
+
+
+def require_writable(folder: Path) -> None:
+    """Make a folder and a file in it, and take both away again: a disk may refuse for many reasons.
+
+    Raises:
+        OutputError: if either cannot be made.
+    """
+    undo: list[Callable[[], None]] = []
+    probe = _hidden(folder / "probe", "tmp")
+    try:
+        _make_folder(folder, undo)
+        _write_whole(probe, b"0")
+    except OSError as error:
+        raise _refused(folder, error) from error
+    finally:
+        with contextlib.suppress(OSError):  # where nothing can be made nothing is to be taken away
+            probe.unlink(missing_ok=True)
+        for step in reversed(undo):
+            step()
+
+
+def _refused(name: object, error: OSError) -> OutputError:
+    shown = str(name)
+    shown = shown if len(shown) <= 120 else f"{shown[:40]}…{shown[-70:]}"
+    reasons = {
+        errno.ENOENT: "no folder can be made there",  # as pseudo file systems say
+        **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "a file stands where a folder should be"),
+    }
+    why = reasons.get(error.errno or 0) or _why(error)
+    return OutputError(f"{shown}: cannot be written: {why}; choose another folder")
+
+
+def _require_free(files: Iterable[Path], *, overwrite: bool) -> None:
     for path in files:
         if (path.exists() or path.is_symlink()) and not path.is_file():
             raise OutputError(

@@ -63,13 +63,10 @@ class ClipReader:
                 waveform = self._span(self._open.get(audio["path"]), row)
         except MmserError as error:
             raise MmserError(
-                f"the clip {row['corpus']}/{row['id']} cannot be used: {error}; take it out, or give "
-                "--skip-bad"
+                f"the clip {row['corpus']}/{row['id']} cannot be used: {error}; mend it, or take it out"
             ) from error
         if not len(waveform):
-            raise MmserError(
-                f"the clip {row['corpus']}/{row['id']} lasts no time; take it out, or give --skip-bad"
-            )
+            raise MmserError(f"the clip {row['corpus']}/{row['id']} lasts no time; take it out")
         return waveform
 
     def _span(self, recording: AudioSource, row: dict[str, Any]) -> Waveform:

@@ -75,17 +75,26 @@ def count_labelled(dataset: Dataset, split: str) -> int:
     )
 
 
-def _sound(dataset: Dataset, data: Path, work: Path, skip_bad: bool) -> Dataset:
+def unusable(dataset: Dataset, data: Path, work: Path) -> list[Bad]:
+    """Return which clips cannot be used, and why; what was found is kept in the folder `work`.
+
+    Raises:
+        MmserError: if it cannot be kept there.
+    """
     path = work / CHECKED
     columns = dataset.select_columns(["corpus", "id", "start", "end", "channel"])[:]
     key = digest([columns, [_file(audio, data) for audio in dataset["audio"]]])
     known = _read(path) if path.exists() else {}
     if known.get("data") == key:
-        bad = [(corpus, name, reason) for corpus, name, reason in known["bad"]]
-    else:
-        bad = check_rows(dataset)
-        if PartialState().is_main_process:
-            _write(path, {"data": key, "bad": bad})
+        return [(corpus, name, reason) for corpus, name, reason in known["bad"]]
+    bad = check_rows(dataset)
+    if PartialState().is_main_process:
+        _write(path, {"data": key, "bad": bad})
+    return bad
+
+
+def _sound(dataset: Dataset, data: Path, work: Path, skip_bad: bool) -> Dataset:
+    path, bad = work / CHECKED, unusable(dataset, data, work)
     if not bad:
         return dataset
     shown = "; ".join(f"{corpus}/{name}: {reason}" for corpus, name, reason in bad[:3])

@@ -147,7 +147,7 @@ def test_baselines_are_trained_in_the_protocol_that_is_asked_for(mmser: Run, cor
     assert bayes.parts[0].emotion and simple.parts[0].emotion
     assert simple.parts[0].emotion.uar.value == pytest.approx(100 / 3, abs=0.1)
     assert bayes.parts[0].emotion.uar.value > 60  # the pitch tells
-    assert any(name.startswith("chosen, fold") for name in bayes.settings)
+    assert any(name.startswith("chosen in made/s") for name in bayes.settings)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_baselines_are_trained_in_the_protocol_that_is_asked_for(mmser: Run, cor
         (("{model}", "{corpus}", "--split", "dev"), "--split 'dev' is not known"),
         (("{model}", "{corpus}", "--baselines", "svn"), "there is no baseline 'svn'"),
         (("{model}", "{corpus}", "--noise", "nowhere", "--robustness"), "nowhere"),
-        (("{model}", "{corpus}", "--noise", "nowhere"), "with --robustness alone"),
+        (("{model}", "{corpus}", "--noise", "nowhere"), "--noise does nothing without --robustness"),
         (("{model}", "{corpus}", "--against", "nowhere"), "go with --from-feedback"),
         (("{model}", "{corpus}", "--seed", "4294967296"), "4294967295"),
         (("nowhere/at/all", "{corpus}"), "there is no model folder"),
@@ -232,18 +232,46 @@ def test_words_of_a_script_are_not_read(mmser: Run, model: str, tmp_path: Path):
     assert any("heard, not read" in warning for warning in said["warnings"])
 
 
-def test_a_baseline_that_cannot_hear_a_training_clip_leaves_the_models_own_numbers(
-    mmser: Run, corpus: Path, model: str, tmp_path: Path
-):
-    folder = tmp_path / "broken"
+def broken(corpus: Path, folder: Path, *names: str) -> Path:
+    """Copy a corpus; some of its clips hold no sound there."""
     folder.mkdir()
     for path in corpus.parent.iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
-    (folder / "0-anger-0.wav").write_bytes(b"no sound")
-    ran = mmser("evaluate", model, folder / "made.csv", "--baselines", "svm", "--json", "--quiet")
+    for name in names:
+        (folder / f"{name}.wav").write_bytes(f"no sound {name}".encode())
+    return folder / corpus.name
+
+
+def test_a_clip_that_a_baseline_cannot_hear_is_left_out_and_told(
+    mmser: Run, corpus: Path, model: str, tmp_path: Path
+):
+    manifest = broken(corpus, tmp_path / "broken", "0-anger-0", "3-anger-0")
+    ran = mmser("evaluate", model, manifest, "--baselines", "svm,majority", "--json", "--quiet")
     said = json.loads(ran.out)
-    assert ran.code == 0 and said["baselines"] == [] and said["parts"][0]["n"] == 12
-    assert any("svm is left out" in w and "0-anger-0" in w for w in said["warnings"])
+    assert ran.code == 0, ran.err
+    assert said["parts"][0]["n"] == 11 and list(said["left_out"]) == ["made/3-anger-0"]
+    # Each is compared on the rows that both answered, though the majority answers all.
+    assert [(row["name"], row["n"]) for row in said["baselines"]] == [("svm", 11), ("majority", 11)]
+    (told,) = [text for text in said["warnings"] if "baseline svm" in text]
+    assert "without 1 clip" in told and "0-anger-0" in told
+
+
+def test_a_baseline_is_scored_without_the_clips_that_it_cannot_hear(mmser: Run, corpus: Path, tmp_path: Path):
+    manifest = broken(corpus, tmp_path / "broken", "0-anger-0", "2-anger-0", "3-anger-0", "3-anger-1")
+    ran = mmser("baseline", "svm,cnn", manifest, "--draws", 100, "--quiet", "-o", tmp_path / "out")
+    assert ran.code == 0, ran.err
+    for name in ("svm", "cnn"):
+        said = read(tmp_path / "out" / name)
+        assert said.parts[0].n == 10 and sorted(said.left_out) == ["made/3-anger-0", "made/3-anger-1"]
+        assert any("without 2 clips" in warning for warning in said.warnings)
+
+
+def test_clips_that_are_all_unreadable_are_an_error(mmser: Run, corpus: Path, tmp_path: Path):
+    names = {split: [p.stem for p in corpus.parent.glob(f"{split}*.wav")] for split in ("[01]-", "[34]-")}
+    for split, message in (("[01]-", "training clips"), ("[34]-", "rows that test got an answer")):
+        manifest = broken(corpus, tmp_path / split[1], *names[split])
+        ran = mmser("baseline", "svm", manifest, "--quiet")
+        assert ran.code == 1 and message in ran.error and ".wav" in ran.error, ran.error
 
 
 def test_what_is_read_is_never_written_over(mmser: Run, model: str, tmp_path: Path, result: Path):

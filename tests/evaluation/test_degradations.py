@@ -318,8 +318,14 @@ def test_surroundings_are_read_and_late_rooms_begin_with_the_direct_sound(tmp_pa
 
 @pytest.mark.parametrize("which", ["noises", "rooms", "voices"])
 def test_folders_that_cannot_be_used_are_named_in_a_sentence(which: str, tmp_path: Path):
-    for path in (tmp_path / "nowhere", tmp_path):
-        with pytest.raises(MmserError, match=r"holds no WAV or FLAC files; give another folder"):
+    (tmp_path / "notes.txt").write_text("none")
+    wrong = {
+        tmp_path / "nowhere": "is not there; give a folder of recordings, WAV or FLAC",
+        tmp_path / "notes.txt": "is a file; give a folder of recordings",
+        tmp_path: "holds no WAV or FLAC files; give another folder",
+    }
+    for path, message in wrong.items():
+        with pytest.raises(MmserError, match=message):
             read_surroundings(**{which: path})
     (tmp_path / "x.flac").write_bytes(b"fLaC nothing")
     with pytest.raises(MmserError, match=r"x\.flac cannot be read .*; take it out of the folder"):

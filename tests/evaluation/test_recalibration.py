@@ -162,7 +162,7 @@ def test_better_is_decided_by_the_interval_over_calls(tmp_path: Path):
     """A lower NLL on one other call, or one whose interval holds 0, is not shown to be better."""
     few = recalibrate(overconfident(tmp_path / "few", {"fused": 3.0}, calls=4), about(), share=0.75)
     assert few.scored.calls == 1 and few.difference.nll.low is None and not few.better
-    assert "one call: no interval: it cannot be told" in verdict(few)
+    assert "(one call, and an interval needs two or more: no interval): it cannot be told" in verdict(few)
     many = recalibrate(overconfident(tmp_path / "many", {"fused": 3.0}, calls=60), about())
     assert many.better and verdict(many).endswith("the new temperatures are better")
     assert many.difference.nll.interval.endswith("over 30 calls, 1,000 draws")

@@ -1,5 +1,7 @@
 """Recognised words take the place of given ones, with their confidences, and their errors are counted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -41,3 +43,16 @@ def test_recognition_leaves_the_sound_alone():
     before = SPOKEN.copy()
     recognise(SPOKEN, Reader([phrase(0.2, "hello", 1.0)]), "en")
     assert before == pytest.approx(SPOKEN)
+
+
+def test_rows_in_a_language_that_is_not_known_stay_as_they_are():
+    class English(Reader):
+        def knows(self, language: str) -> bool:
+            return language == "en"
+
+    words = RecognisedWords(English([phrase(0.2, "hello", 1.0)]))
+    german = replace(EXAMPLE, language="de")
+    given = Given(waveform=SPOKEN, text="guten Tag")
+    assert not words.knows(german) and words.alter(german, given) == given
+    assert words.knows(EXAMPLE) and words.alter(EXAMPLE, given).text == "hello"
+    assert words.knows(replace(EXAMPLE, language=None))

@@ -1,5 +1,7 @@
 """Intervals and tests of a difference: by hand, against plain loops, and how often they hold the truth."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -7,6 +9,8 @@ from sklearn.metrics import recall_score
 
 from mmser.data import Example
 from mmser.evaluation.judged import emotion_only, where
+from mmser.evaluation.result import Score
+from mmser.evaluation.scores import resampling
 from mmser.evaluation.scores.emotion_scores import accuracy, uar
 from mmser.evaluation.scores.resampling import (
     count_score,
@@ -322,3 +326,34 @@ def test_intervals_of_guessing_hold_chance_and_no_difference_at_about_their_rate
 def test_intervals_of_the_calibration_error_hold_what_many_rows_would_show():
     assert of_calibration(CALIBRATED[1], 0.0, 100, seed=1).mean() >= 0.9
     assert of_calibration(CALIBRATED[1], 0.15, 100, seed=1).mean() >= 0.88
+
+
+def test_many_draws_are_made_some_at_a_time_and_are_the_same(monkeypatch: pytest.MonkeyPatch):
+    """However few weights are held at a time, the intervals and p are those of all at once."""
+    rng = np.random.default_rng(0)
+    truth, guess = rng.integers(0, 3, 200), rng.integers(0, 3, 200)
+    found = resample([str(i) for i in range(200)], draws=301, seed=5)
+    tables, other = (found.tables(truth, said, 3) for said in (guess, truth))
+
+    def numbers() -> tuple[Score, Score, float]:
+        fresh = resample(found.group, draws=301, seed=5)
+        ranked = row_score(lambda weights: weights @ np.arange(200.0), fresh, span=(0.0, 1e9))
+        return count_score(tables, uar, fresh), ranked, permutation_p(tables, other, uar, draws=301, seed=5)
+
+    whole = numbers()
+    monkeypatch.setattr(resampling, "_AT_ONCE", 1001)  # no whole number of draws
+    monkeypatch.setattr(resampling, "_KEPT", 0)
+    assert numbers() == whole
+
+
+def test_memory_does_not_grow_with_the_draws():
+    def peak(draws: int) -> int:
+        found = resample(np.arange(2000), draws=draws)
+        tables = found.tables(np.zeros(2000, np.int64), np.zeros(2000, np.int64), 2)
+        tracemalloc.start()
+        count_score(tables, uar, found)
+        highest = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return highest
+
+    assert peak(40_000) < peak(12_000) + 20_000_000  # of weights alone, 28,000 draws would be 448 MB

@@ -1,5 +1,6 @@
 """What is said of spliced calls, with boundaries and without."""
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,6 +134,18 @@ def test_scores_are_of_the_calls_that_the_seed_makes(clips, pipeline: EmotionPip
         "turn-level argmax",
     }
     assert scores.left_out == {}
+
+
+def test_memory_does_not_grow_with_the_sound_of_all_calls(clips, pipeline: EmotionPipeline):
+    def peak(calls: int) -> int:
+        tracemalloc.start()
+        spliced_scores(clips, pipeline.model, pipeline.processor, calls_per_speaker=calls, draws=100)
+        highest = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return highest
+
+    sound = sum(call.waveform.nbytes for call in splice_calls(clips, calls_per_speaker=20))
+    assert peak(20) - peak(2) < sound / 4
 
 
 def test_speakers_with_too_few_clips_are_left_out_and_named(clips, pipeline: EmotionPipeline):

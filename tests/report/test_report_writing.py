@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mmser.errors import OutputError
-from mmser.report.writing import write_outputs
+from mmser.report.writing import check_outputs, require_writable, write_outputs
 
 
 def everything(folder: Path):
@@ -50,7 +50,7 @@ def test_a_full_disk_leaves_neither_files_nor_folders_and_keeps_the_old(tmp_path
     (tmp_path / "old").write_text("old")
     code = (
         "import resource, signal; from pathlib import Path; from mmser.errors import OutputError\n"
-        "from mmser.report.writing import write_outputs\n"
+        "from mmser.report.writing import check_outputs, require_writable, write_outputs\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
         f"root = Path({str(tmp_path)!r})\n"
@@ -102,3 +102,40 @@ def test_stale_files_go_once_the_new_ones_stand_and_come_back_after_a_failure(tm
     write_outputs({tmp_path / "a": "new"}, overwrite=True, stale=stale)
     assert everything(tmp_path) == ["a", "folder"]
     assert (tmp_path / "a").read_text() == "new"
+
+
+@pytest.mark.parametrize(
+    ("folder", "why"),
+    [
+        ("/proc/mmser/deep", "no folder can be made there"),
+        ("{tmp}/" + "x" * 300, "the name is too long"),
+        ("{tmp}/file/deep", "a file stands"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_the_work(tmp_path, folder, why):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputError, match=f"{why}.*; choose another folder"):
+        check_outputs([Path(folder.format(tmp=tmp_path)) / "x.json"], overwrite=True)
+    assert everything(tmp_path) == ["file"]
+
+
+def test_a_check_of_what_can_be_written_leaves_nothing_behind(tmp_path):
+    (tmp_path / "old").write_text("old")
+    check_outputs([tmp_path / "new/deep/x", tmp_path / "new/y", tmp_path / "old"], overwrite=True)
+    require_writable(tmp_path / "work")
+    assert everything(tmp_path) == ["old"] and (tmp_path / "old").read_text() == "old"
+
+
+def test_a_folder_that_takes_no_file_is_refused_before_the_work(tmp_path):
+    # No byte may be written, as on a disk that is full.
+    code = (
+        "import resource, signal; from pathlib import Path; from mmser.errors import OutputError\n"
+        "from mmser.report.writing import check_outputs\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        f"try: check_outputs([Path({str(tmp_path)!r}) / 'out/x'], overwrite=False)\n"
+        "except OutputError as error: print(error)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "out: cannot be written: it is larger than this system allows" in ran.stdout
+    assert everything(tmp_path) == []

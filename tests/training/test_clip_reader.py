@@ -73,5 +73,5 @@ def test_few_files_are_open_at_once_and_closing_closes_them(
 
 @pytest.mark.parametrize("part", [{"channel": 2}, {"start": 0.5, "end": 0.50001}])
 def test_a_part_that_is_not_there_is_told_with_its_row(part: dict[str, float], tmp_path: Path):
-    with pytest.raises(MmserError, match=r"the clip calls/t .*--skip-bad"):
+    with pytest.raises(MmserError, match=r"the clip calls/t .*take it out"):
         reader(turn(recording(tmp_path / "call.wav"), **part)).read(0)

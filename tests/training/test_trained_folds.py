@@ -1,6 +1,7 @@
 """A configuration that is evaluated trains a model for each fold, and none of them sees its test rows."""
 
 import json
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from mmser.evaluation.comparing.answers import read_answers
 from mmser.evaluation.division.known_speakers import require_unseen
 from mmser.evaluation.division.training_data import read_training_data
 from mmser.evaluation.result import Evaluation
+from mmser.training.trained_folds import folder_name
 from tests.evaluation.made_clips_to_judge import write_corpus
 from tests.training.training_fixtures import TINY, write_config
 
@@ -41,7 +43,7 @@ def test_each_fold_has_a_model_of_its_own_that_never_saw_what_it_answers(
     answers = read_answers(tmp_path / "out" / "answers.csv")
     assert len(answers) == 18 and set(answers.fold) == {"fold 1", "fold 2", "fold 3"}
     for fold in said.protocol.folds:
-        folder = tmp_path / "work" / fold.name.replace(" ", "_") / "model"
+        folder = tmp_path / "work" / folder_name(fold.name) / "model"
         known = read_training_data(folder)
         assert known is not None and known.corpora["made"].rows == {"train": 6, "validation": 6}
         own = [e for e, name in zip(answers.examples, answers.fold, strict=True) if name == fold.name]
@@ -82,3 +84,22 @@ def test_whom_the_model_that_a_training_starts_from_knows_is_not_scored(
     arguments = ["evaluate", path, "--protocol", "speaker-folds", "--folds", 3, "--work", tmp_path / "w"]
     code, _, err = mmser(*arguments, "--quiet")
     assert code == 1 and "6 of 6 speakers" in err and not list((tmp_path / "w").glob("*/model"))
+
+
+def test_folds_whose_names_look_alike_to_a_disk_share_no_folder():
+    names = ["a b", "a_b", "A_b", "a/b", "..", ".", "", "/", "_", "é", unicodedata.normalize("NFD", "é")]
+    names += ["x" * 300, "x" * 301, "語" * 300, "a\nb", "CON", "fold 1"]
+    folders = [folder_name(name) for name in names]
+    # As a disk sees them that knows neither case nor forms of one character.
+    assert len({unicodedata.normalize("NFC", name).casefold() for name in folders}) == len(names)
+
+
+@pytest.mark.parametrize("name", ["..", "/", "", "a/../b", "-x", "x" * 300, "語" * 300, "\0", "\udcff"])
+def test_a_folder_of_any_fold_is_one_plain_short_name(name: str):
+    folder = folder_name(name)
+    assert folder.isascii() and 0 < len(folder) < 80
+    assert folder.replace("-", "").replace("_", "").isalnum() and folder[0].isalnum()
+
+
+def test_a_folder_tells_its_fold_and_is_the_same_every_time():
+    assert folder_name("fold 1").startswith("fold_1-") and folder_name("fold 1") == folder_name("fold 1")

@@ -1,6 +1,6 @@
 """What the baselines hear of labelled clips: each is read and measured once, and kept in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,7 @@ class FeatureCache:
 
     def __init__(self) -> None:
         self._heard: dict[Key, Heard] = {}
+        self._lost: dict[Key, str] = {}  # clips that cannot be read → why
 
     def functionals(
         self, examples: Sequence[Example], progress: ProgressCallback = ignore_progress
@@ -59,6 +60,14 @@ class FeatureCache:
         self.listen(examples, progress)
         return [self._heard[_key(e)].log_mel.astype(np.float32) for e in examples]
 
+    def lost(
+        self, examples: Sequence[Example], progress: ProgressCallback = ignore_progress
+    ) -> dict[str, str]:
+        """Return the names of the examples whose sound cannot be read, and why; the others are measured."""
+        for _ in self._listen(examples, progress):
+            pass
+        return {name_of(e): self._lost[_key(e)] for e in examples if _key(e) in self._lost}
+
     def listen(self, examples: Sequence[Example], progress: ProgressCallback = ignore_progress) -> None:
         """Measure the clips that were not measured before; a file that holds several is opened once.
 
@@ -69,14 +78,24 @@ class FeatureCache:
         Raises:
             DataError: if a clip has no sound, or cannot be read; it is named.
         """
-        missing = {_key(e): e for e in examples if _key(e) not in self._heard}
+        for why in self._listen(examples, progress):
+            raise DataError(why)
+
+    def _listen(self, examples: Sequence[Example], progress: ProgressCallback) -> Iterator[str]:
+        """Measure clips, and yield of each that cannot be read why, also if that was found out before."""
+        yield from (self._lost[_key(e)] for e in examples if _key(e) in self._lost)
+        missing = {_key(e): e for e in examples if _key(e) not in self._heard and _key(e) not in self._lost}
         with Sounds() as sounds:
             # Rows of one file follow each other: it is opened once.
             for done, key in enumerate(sorted(missing, key=lambda key: str(key[0])), 1):
-                waveform = sounds.read(missing[key], MAX_SECONDS)
-                if waveform is None:
-                    raise DataError(f"the clip {name_of(missing[key])} cannot be used: it has no sound")
-                self._heard[key] = hear(waveform)
+                try:
+                    waveform = sounds.read(missing[key], MAX_SECONDS)
+                    if waveform is None:
+                        raise DataError(f"the clip {name_of(missing[key])} cannot be used: it has no sound")
+                    self._heard[key] = hear(waveform)
+                except DataError as error:
+                    self._lost[key] = str(error)
+                    yield str(error)
                 progress("listening", done, len(missing))
 
 

@@ -62,20 +62,27 @@ class Baseline:
     chosen: Mapping[str, float | int | str | None] = field(
         default_factory=dict
     )  # on validation, or by default
+    lost: Callable[[Sequence[Example]], Mapping[str, str]] = lambda examples: {}  # whose sound cannot be read
+    left_out: Mapping[str, str] = field(default_factory=dict)  # of training and validation rows: name → why
 
     def judge(self, examples: Sequence[Example], fold: str = "") -> Judged:
-        """Return what it says of examples; those without what it needs are in `left_out`.
-
-        Raises:
-            DataError: if the sound of an example cannot be read.
-        """
-        able = [e for e in examples if has(e, self.needs)]
+        """Return what it says of examples; those without what it needs, or unreadable, are in `left_out`."""
+        left_out = {name_of(e): MISSING[str(self.needs)] for e in examples if not has(e, self.needs)}
+        left_out |= self.lost([e for e in examples if has(e, self.needs)])
+        able = [e for e in examples if name_of(e) not in left_out]
         probabilities = np.zeros((len(able), len(self.labels)))
         if able:
             logits = self.scores(self.inputs(able)) / self.temperature
             probabilities[:, list(self.trained)] = softmax(logits, axis=1)
-        left_out = {name_of(e): MISSING[str(self.needs)] for e in examples if not has(e, self.needs)}
         return dataclasses.replace(emotion_only(able, self.labels, probabilities, fold), left_out=left_out)
+
+
+def in_words(setting: str, value: float | int | str | None) -> str:
+    """Return a setting that was chosen, and its value, as they are told: "depth 5"."""
+    if setting == "class_weight":
+        return "classes as frequent as they are" if value is None else "classes weighed equally"
+    name = {"var_smoothing": "smoothing", "max_depth": "depth"}.get(setting, setting)
+    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
 
 
 def has(example: Example, needed: Modality | None) -> bool:

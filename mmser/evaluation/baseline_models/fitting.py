@@ -1,6 +1,6 @@
 """The simple models that every number stands beside, trained on the same rows under the same protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from mmser.evaluation.baseline_models.fitted import (
 )
 from mmser.evaluation.baseline_models.networks import fit_bilstm, fit_cnn
 from mmser.evaluation.baseline_models.words import fit_tfidf
+from mmser.evaluation.judged import name_of
 from mmser.progress import ProgressCallback, ignore_progress
 
 BASELINES = (
@@ -65,7 +66,8 @@ def fit_baseline(
     """Fit one baseline.
 
     Rows without its modality or without a label of `labels` are passed over; so are rows with several labels,
-    but for "majority" and "tfidf", which learn each of them with an equal share.
+    but for "majority" and "tfidf", which learn each of them with an equal share. Those whose sound cannot be
+    read are in `left_out`.
 
     Args:
         name: one of `BASELINES`.
@@ -79,7 +81,7 @@ def fit_baseline(
 
     Raises:
         UsageError: if there is no such baseline.
-        DataError: if no training row can be used, or the sound of one cannot be read.
+        DataError: if no training row can be used.
     """
     wanted, several = needs(name), name in ("majority", "tfidf")
     rows = [e for e in train if has(e, wanted) and _usable(e, labels, several)]
@@ -90,6 +92,18 @@ def fit_baseline(
             f"none of the {len(train)} training rows has {also}{kind} among {', '.join(labels)}, so that the "
             f"baseline {name!r} cannot be fitted; leave it out, or add such rows"
         )
+    others = [e for e in validation if has(e, wanted) and _usable(e, labels, several)]
+
+    def lost(examples: Sequence[Example]) -> Mapping[str, str]:
+        return features.lost(examples, progress) if wanted == "sound" else {}
+
+    left_out = {**lost(rows), **lost(others)}
+    if all(name_of(e) in left_out for e in rows):
+        raise DataError(
+            f"none of the {len(rows)} training clips of the baseline {name!r} can be read; the first: "
+            f"{left_out[name_of(rows[0])]}"
+        )
+    rows = [e for e in rows if name_of(e) not in left_out]
     present = {label for e in rows for label in e.emotions}
     trained = tuple(place for place, label in enumerate(labels) if label in present)
     names = [labels[place] for place in trained]
@@ -98,7 +112,7 @@ def fit_baseline(
         return _inputs(name, examples, features, progress)
 
     known = Rows(inputs=inputs(rows), targets=_targets(rows, names))
-    others = [e for e in validation if has(e, wanted) and _usable(e, names, several)]
+    others = [e for e in others if _usable(e, names, several) and name_of(e) not in left_out]
     held = Rows(inputs=inputs(others), targets=_targets(others, names)) if others else None
     constant = name == "majority" or len(trained) == 1
     fitted = _majority(known) if constant else _fit(name, known, held, seed, progress)
@@ -113,6 +127,8 @@ def fit_baseline(
         if constant or held is None
         else fit_temperature(fitted.scores(held.inputs), held.targets),
         chosen=fitted.chosen,
+        lost=lost,
+        left_out=left_out,
     )
 
 

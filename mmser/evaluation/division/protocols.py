@@ -185,8 +185,8 @@ def _as_given(examples: Sequence[Example], split: str) -> _Plans:
     if bare:
         raise DataError(
             f"{len(bare)} of {len(examples)} rows, {name_of(bare[0])} the first, are in no split; fill the "
-            "column split, name test and validation speakers under `splits`, choose a protocol that deals, "
-            "or have all rows scored with --split all"
+            "column split, name test and validation speakers under `splits`, choose a protocol that deals "
+            "(--protocol speaker-folds), or have a finished model score all rows with --split all"
         )
     parts = [example.split for example in examples]
     if split not in parts:

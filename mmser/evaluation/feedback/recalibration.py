@@ -348,7 +348,7 @@ def verdict(found: Recalibration) -> str:
     gap = found.difference.nll
     told = f"NLL {'–' if gap.value is None else f'{gap.value:+.3f}'}"
     if gap.low is None or gap.high is None:
-        return f"{told}, and {gap.interval}: it cannot be told whether the new temperatures are better"
+        return f"{told} ({gap.interval}): it cannot be told whether the new temperatures are better"
     told += f" [{gap.low:+.3f}, {gap.high:+.3f}]"
     if gap.high < 0:
         return f"{told}: the new temperatures are better"

@@ -72,7 +72,7 @@ def ece_score(confidence: Floats, right: Bools, resampler: Resampler) -> Score:
     """
     tables = bin_tables(confidence, right, resampler)
     value = float(ece_of_tables(tables.sum(0)[None])[0])
-    resampled = ece_of_tables(np.tensordot(resampler.weights, tables, 1))
+    resampled = resampler.values(lambda weights: ece_of_tables(np.tensordot(weights, tables, 1)))
     moved = resampled - resampled.mean() + value if len(resampled) else resampled
     score = resampler.score(value, moved, (0.0, 1.0))
     if score.low is None:

@@ -13,7 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,8 @@ class Comparison:
 
     def chance(self, draws: int, seed: int) -> Chance:
         """Hold the gap against those of at most `draws` deals; it is over the threshold where p ≤ 0.05."""
-        gap, error = self.gaps_of(np.vstack([self.value, self.deals(draws, seed)]))
+        dealt = self.deals(draws, seed)
+        gap, error = self.gaps_of(np.vstack([self.value.astype(dealt.dtype), dealt]))
         ratios = np.round(gap / (error + STEADY), 9)  # so that equal ones are equal
         observed, null = ratios[0], ratios[1:]
         limit = np.quantile(null, CERTAIN, method="inverted_cdf")
@@ -104,7 +105,7 @@ class Comparison:
         half = np.sqrt(total) * stats.t.ppf(1 - (1 - CERTAIN) / 2 / pairs, total**2 / (parts**2 / free).sum())
         return float(max(gap - half, -100.0)), float(min(gap + half, 100.0))
 
-    def gaps_of(self, dealt: Ints) -> tuple[Floats, Floats]:
+    def gaps_of(self, dealt: NDArray[np.integer[Any]]) -> tuple[Floats, Floats]:
         """Return the gaps under deals and their standard errors, (deals, voices) → two of (deals,)."""
         size, found = max(1, _AT_ONCE // (len(self.value) + self.kinds.size)), []
         for start in range(0, len(dealt), size):
@@ -116,7 +117,7 @@ class Comparison:
         gap, error = (np.concatenate(parts) for parts in zip(*found, strict=True))
         return gap, error
 
-    def _cells_of(self, dealt: Ints) -> tuple[Floats, Floats]:
+    def _cells_of(self, dealt: NDArray[np.integer[Any]]) -> tuple[Floats, Floats]:
         """Return the cells' scores and their jackknife variances over voices, two of (deals, cells)."""
         scores, variances = [], []
         for block, value in self.places():
@@ -153,7 +154,7 @@ class Comparison:
             found[name] = count_score(apart, score, resample(voice, draws=draws, seed=seed, unit="voice"))
         return found
 
-    def deals(self, draws: int, seed: int) -> Ints:
+    def deals(self, draws: int, seed: int) -> NDArray[np.integer[Any]]:
         """Return all deals of values to voices, or that of the data and random ones, (deals, voices)."""
         rng = np.random.default_rng(seed)
         blocks = [np.flatnonzero(self.block == block) for block in np.unique(self.block)]
@@ -161,9 +162,13 @@ class Comparison:
             every = itertools.product(*(_every_deal(self.value[own]) for own in blocks))
             dealt = np.array([list(itertools.chain(*deal)) for deal in every], np.int64)
             return dealt[:, np.argsort(np.concatenate(blocks))]
-        dealt = np.tile(self.value, (draws + 1, 1))
+        # Of as few bytes as hold them, and dealt some at a time: voices may be thousands.
+        dealt = np.tile(self.value.astype(np.min_scalar_type(self.value.max())), (draws + 1, 1))
+        size = max(1, _AT_ONCE // len(self.value))
         for own in blocks:
-            dealt[1:, own] = rng.permuted(dealt[1:, own], axis=1)
+            for start in range(1, draws + 1, size):
+                part = dealt[start : start + size, own]
+                dealt[start : start + size, own] = rng.permuted(part, axis=1)
         return dealt
 
     def number_of_deals(self) -> int:

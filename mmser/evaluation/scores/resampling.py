@@ -4,7 +4,8 @@ A metric is a function of sums over groups (counts, errors, moments) or of how o
 way a resample is one row of weights, so that all resamples are scored at once, as matrix products.
 """
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ PERCENT: Span = (0.0, 100.0)
 COEFFICIENT: Span = (-1.0, 1.0)
 EXACT = 12  # groups up to which a permutation test goes through all swaps
 _AT_ONCE = 2_000_000  # weights of rows held at a time
+_KEPT = 20_000_000  # weights of groups, 160 MB, that are kept; more are drawn anew for each metric
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,8 +37,7 @@ class Resampler:
     From 20 groups on, the resamples are a bootstrap over groups; with 2 to 19, each leaves one group out.
     """
 
-    group: Ints  # number of each row's group, from 0, (rows,)
-    weights: Floats  # whole numbers, (resamples, groups)
+    group: Ints  # number of each row's group, from 0, each of which has a row, (rows,)
     draws: int
     seed: int
     unit: str = "group"  # what a group is: speaker, dialogue, row; group where they are of several kinds
@@ -47,7 +48,30 @@ class Resampler:
     @property
     def groups(self) -> int:
         """Number of groups."""
-        return int(self.weights.shape[1])
+        return int(self.group.max(initial=-1)) + 1
+
+    @functools.cached_property
+    def weights(self) -> Floats:
+        """How often each group counts in each resample, whole numbers, (resamples, groups)."""
+        return np.concatenate([np.zeros((0, self.groups)), *self._drawn()])
+
+    def values(self, metric: Callable[[Floats], Floats]) -> Floats:
+        """Return a metric of weights, (some resamples, groups) → (some resamples,), over all of them."""
+        kept = self.draws * self.groups <= _KEPT or self.groups < FEW
+        parts = [self.weights] if kept else self._drawn()
+        return np.concatenate([np.zeros(0), *(metric(weights) for weights in parts)])
+
+    def _drawn(self) -> Iterator[Floats]:
+        """Yield the weights, some resamples at a time; however many at a time, they are the same."""
+        count = self.groups
+        if count < FEW:
+            yield (1.0 - np.eye(count))[: count if count > 1 else 0]
+            return
+        rng, size = np.random.default_rng(self.seed), max(1, _AT_ONCE // count)
+        for start in range(0, self.draws, size):
+            rows = min(size, self.draws - start)
+            cells = rng.integers(count, size=(rows, count)) + count * np.arange(rows)[:, None]
+            yield np.bincount(cells.ravel(), minlength=rows * count).reshape(rows, count).astype(np.float64)
 
     def where(self, kept: Bools) -> "Resampler":
         """Return the resampler of some of the rows, by mask; groups that are left without a row are gone."""
@@ -119,19 +143,12 @@ def resample(
 
     Args:
         groups: name or number of each row's group, (rows,).
-        draws: of the bootstrap, from 20 groups on; its weights take 8 bytes times draws times groups.
+        draws: of the bootstrap, from 20 groups on.
         seed: of the draws.
         unit: what a group is called.
     """
-    names, group = np.unique(np.asarray(groups), return_inverse=True)
-    count = len(names)
-    if count < FEW:
-        weights = (1.0 - np.eye(count))[: count if count > 1 else 0]
-    else:
-        chosen = np.random.default_rng(seed).integers(count, size=(draws, count))
-        cells = chosen + count * np.arange(draws)[:, None]
-        weights = np.bincount(cells.ravel(), minlength=draws * count).reshape(draws, count).astype(float)
-    return Resampler(group=group.astype(np.int64), weights=weights, draws=draws, seed=seed, unit=unit)
+    _, group = np.unique(np.asarray(groups), return_inverse=True)
+    return Resampler(group=group.astype(np.int64), draws=draws, seed=seed, unit=unit)
 
 
 def resampler_of(judged: Judged, *, draws: int = DRAWS, seed: int = 0) -> Resampler:
@@ -169,7 +186,8 @@ def count_score(tables: Floats, metric: CountMetric, resampler: Resampler, *, sp
         span: of the metric.
     """
     value = metric(tables.sum(0)[None])[0]
-    return resampler.score(value, metric(np.tensordot(resampler.weights, tables, 1)), span)
+    resampled = resampler.values(lambda weights: metric(np.tensordot(weights, tables, 1)))
+    return resampler.score(value, resampled, span)
 
 
 def mean_score(values: ArrayLike, resampler: Resampler, *, span: Span) -> Score:
@@ -195,11 +213,13 @@ def row_score(metric: RowMetric, resampler: Resampler, *, span: Span) -> Score:
     """
     value = metric(np.ones((1, len(resampler))))[0]
     size = max(1, _AT_ONCE // max(1, len(resampler)))
-    parts = [
-        metric(resampler.weights[start : start + size][:, resampler.group])
-        for start in range(0, len(resampler.weights), size)
-    ]
-    return resampler.score(value, np.concatenate([np.zeros(0), *parts]), span)
+
+    def of_rows(weights: Floats) -> Floats:
+        starts = range(0, len(weights), size)
+        parts = [metric(weights[start : start + size][:, resampler.group]) for start in starts]
+        return np.concatenate([np.zeros(0), *parts])
+
+    return resampler.score(value, resampler.values(of_rows), span)
 
 
 def paired_count_difference(
@@ -243,20 +263,28 @@ def permutation_p(
         p in (0, 1]; NaN where the difference itself is not defined.
     """
     groups = len(tables_a)
-    exact = groups <= EXACT
-    if exact:
-        # To swap all groups turns the difference's sign: half of the swaps are enough.
-        swapped = (np.arange(2 ** max(0, groups - 1))[:, None] >> np.arange(groups) & 1).astype(np.float64)
-    else:
-        swapped = np.random.default_rng(seed).integers(0, 2, (draws, groups)).astype(np.float64)
-    moved = np.tensordot(swapped, tables_b - tables_a, 1)
-    gaps = np.abs(metric(tables_a.sum(0) + moved) - metric(tables_b.sum(0) - moved))
+    exact, gaps = groups <= EXACT, np.zeros(0)
+    for swapped in _swaps(groups, draws, seed):
+        moved = np.tensordot(swapped, tables_b - tables_a, 1)
+        some = np.abs(metric(tables_a.sum(0) + moved) - metric(tables_b.sum(0) - moved))
+        gaps = np.concatenate([gaps, some])
     gap = np.abs(metric(tables_a.sum(0)[None]) - metric(tables_b.sum(0)[None]))[0]
     gaps = gaps[~np.isnan(gaps)]
     if np.isnan(gap):
         return float("nan")
     as_large = int((gaps >= gap - 1e-9).sum())  # less the rounding of equal sums
     return as_large / len(gaps) if exact else (1 + as_large) / (1 + len(gaps))
+
+
+def _swaps(groups: int, draws: int, seed: int) -> Iterator[Floats]:
+    """Yield which groups are swapped, some draws at a time: 0 or 1, (some draws, groups)."""
+    if groups <= EXACT:
+        # To swap all groups turns the difference's sign: half of the swaps are enough.
+        yield (np.arange(2 ** max(0, groups - 1))[:, None] >> np.arange(groups) & 1).astype(np.float64)
+        return
+    rng, size = np.random.default_rng(seed), max(1, _AT_ONCE // groups)
+    for start in range(0, draws, size):
+        yield rng.integers(0, 2, (min(size, draws - start), groups)).astype(np.float64)
 
 
 # --- for metrics -----------------------------------------------------------------------------------------

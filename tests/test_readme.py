@@ -26,7 +26,7 @@ LINES = [
 ]
 COMMANDS = [line for line in LINES if line.split()[1] in ("analyze", "predict", "transcribe")]
 EVALUATING = ("evaluate", "baseline", "compare", "calibrate")
-TRAINING = [line for line in LINES if line.split()[1] in ("audit", "train")]
+TRAINING = [line for line in LINES if line.split()[1] in ("audit", "train") and ".yaml" in line]
 
 
 @pytest.fixture(scope="module")

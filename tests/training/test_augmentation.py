@@ -76,7 +76,7 @@ def test_rooms_and_noises_are_read_from_folders(tmp_path: Path):
     added = augmenter(tone(1000), augmenter.scene(rng()), rng()) - tone(1000)
     assert np.argmax(np.abs(np.fft.rfft(added))) == pytest.approx(50, abs=2)
     for missing in (tmp_path / "nowhere", Path(__file__).parent):
-        with pytest.raises(MmserError, match="is not there; give a folder|holds no WAV or FLAC files"):
+        with pytest.raises(MmserError, match=r"is not there; give a folder|holds no WAV or FLAC files"):
             Augmenter(AugmentConfig(room_folder=missing))
 
 

@@ -227,7 +227,7 @@ def _wanted(request: Request, session: Session) -> Wanted:
         degradations=DEGRADATIONS if request.robustness else (),
         robustness_rows=request.robustness_rows,
         damage=session.damage(noise=request.noise, rooms=request.rooms) if request.robustness else None,
-        spliced=session.spliced(request.spliced_calls, request.draws),
+        spliced=session.spliced(request.spliced_calls, request.draws, asked="spliced_calls" in request.given),
         fairness=request.fairness,
         draws=request.draws,
         seed=request.seed,

@@ -79,6 +79,7 @@ def test_empty_arguments_are_refused(mmser: Run, corpus: Path, model: str):
     ("arguments", "message"),
     [
         (("none", "{corpus}"), "none names no baseline"),
+        (("svm,all", "{corpus}"), "all stands for baselines of its own"),
         (("svn", "nowhere.csv"), "there is no baseline 'svn'"),  # before anything is read
         (("majority", "{corpus}", "--split", "all"), "none is left to train on; give --protocol"),
         (("majority", "{corpus}", "--folds", "4"), "--folds does nothing"),
@@ -96,6 +97,21 @@ def test_all_rows_cannot_be_tested_by_what_is_trained_on_them(mmser: Run, traini
     ran = mmser("evaluate", training, "--split", "all", "--quiet", "-o", tmp_path / "out")
     assert ran.code == 2 and "none is left to train on; give --protocol" in ran.error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_is_not_waited_for(mmser: Run, tmp_path: Path):
+    os.mkfifo(tmp_path / "rows.csv")
+    ran = mmser("baseline", "majority", tmp_path / "rows.csv", "--quiet")
+    assert ran.code == 2 and "neither a file nor a folder" in ran.error
+
+
+def test_spliced_calls_that_are_asked_for_and_cannot_be_made_are_told(mmser: Run, model: str, tmp_path: Path):
+    (tmp_path / "own.csv").write_text(
+        "id,text,emotion,split\n1,hello,anger,test\n2,bye,sadness,test\n", "utf-8"
+    )
+    options = (tmp_path / "own.csv", "--baselines", "none", "--quiet")
+    assert "no calls are spliced" not in mmser("evaluate", model, *options).out
+    assert "no calls are spliced" in mmser("evaluate", model, *options, "--spliced-calls", "2").out
 
 
 # --- places ------------------------------------------------------------------------------------------------

@@ -135,7 +135,9 @@ def _train(
     session.require_training_rows()
     chosen = baseline_names(request.model, session.scored)
     files = {
-        name: targets(None if output is None else output / name, request.corpora, overwrite=overwrite)
+        name: targets(
+            None if output is None else output / name, request.corpora, request.data, overwrite=overwrite
+        )
         for name in chosen
     }
     texts: dict[str, str] = {}

@@ -131,6 +131,16 @@ def test_a_folder_of_baselines_that_cannot_be_written_is_refused_before_the_work
     assert ran.code == 1 and "cannot be written" in ran.error and "training" not in ran.err
 
 
+def test_data_that_a_configuration_names_are_not_written_over(mmser: Run, model: str, tmp_path: Path):
+    rows = write_corpus(tmp_path / "out").rename(tmp_path / "out" / FILES["csv"])
+    data = [{"corpus": "manifest", "path": f"out/{rows.name}"}]
+    config = write_config(tmp_path / "data.yaml", data=data)
+    before = rows.read_bytes()
+    options = ("--data", tmp_path, "--overwrite", "--quiet", "-o", tmp_path / "out")
+    ran = mmser("evaluate", model, config, *options)
+    assert ran.code == 2 and "over the data" in ran.error and rows.read_bytes() == before
+
+
 # --- what is told ------------------------------------------------------------------------------------------
 
 

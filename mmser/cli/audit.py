@@ -60,6 +60,10 @@ def audit(
     folder = _data_folder(data)
     if json not in (None, "-") and Path(str(json)).exists() and not overwrite:
         raise UsageError(f"--json {json} exists; give --overwrite to replace it, or another file")
+    if json not in (None, "-"):
+        from mmser.report.writing import check_outputs
+
+        check_outputs([Path(str(json))], overwrite=overwrite)
     with Progress(quiet=quiet) as progress:
         progress.say(f"mmser {__version__}: auditing the corpora of {config}")
         # Imported here: the line above is printed before torch begins to load.

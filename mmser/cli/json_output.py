@@ -28,6 +28,7 @@ def check_json(target: str | None, *, overwrite: bool, inputs: Sequence[Path] = 
 
     Raises:
         UsageError: if it does and may not be replaced, or is one of the inputs.
+        OutputError: if it cannot be written.
     """
     if target not in (None, STDOUT):
         place = Path(str(target)).resolve()
@@ -38,6 +39,10 @@ def check_json(target: str | None, *, overwrite: bool, inputs: Sequence[Path] = 
             )
     if target not in (None, STDOUT) and Path(str(target)).exists() and not overwrite:
         raise UsageError(f"--json {target} exists; give --overwrite to replace it, or another file")
+    if target not in (None, STDOUT):
+        from mmser.report.writing import check_outputs
+
+        check_outputs([Path(str(target))], overwrite=overwrite)
 
 
 def deliver(found: Record, text: str, target: str | None, *, overwrite: bool) -> None:

@@ -131,6 +131,23 @@ def test_a_folder_of_baselines_that_cannot_be_written_is_refused_before_the_work
     assert ran.code == 1 and "cannot be written" in ran.error and "training" not in ran.err
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("analyze", "{clip}", "--no-asr", "-o", "/proc/mmser/out"),
+        ("compare", "nowhere", "nowhere else", "--json", "/proc/mmser/c.json"),
+        ("audit", "{config}", "--data", "{folder}", "--json", "/proc/mmser/a.json"),
+    ],
+)
+def test_other_commands_too_look_first_whether_they_can_write(
+    mmser: Run, corpus: Path, training: Path, command: tuple[str, ...]
+):
+    names = {"clip": corpus.parent / "0-anger-0.wav", "config": training, "folder": corpus.parent}
+    ran = mmser(*(part.format(**names) for part in command))
+    assert ran.code == 1 and "/proc/mmser: cannot be written" in ran.error.replace("/out", "")
+    assert "…" not in ran.err  # nothing is under way
+
+
 def test_data_that_a_configuration_names_are_not_written_over(mmser: Run, model: str, tmp_path: Path):
     rows = write_corpus(tmp_path / "out").rename(tmp_path / "out" / FILES["csv"])
     data = [{"corpus": "manifest", "path": f"out/{rows.name}"}]

@@ -291,6 +291,7 @@ def test_ctrl_c_while_a_library_loads_is_no_bug(corpus: Path, tmp_path: Path):
     assert running.returncode == 130 and said.splitlines()[-1] == "mmser: error: interrupted"
 
 
+@pytest.mark.slow
 def test_ctrl_c_between_folds_says_what_is_kept_and_the_same_command_goes_on(
     mmser: Run, training: Path, tmp_path: Path
 ):
@@ -308,3 +309,14 @@ def test_ctrl_c_between_folds_says_what_is_kept_and_the_same_command_goes_on(
     before = first.stat().st_mtime_ns
     assert mmser(*command).code == 0
     assert first.stat().st_mtime_ns == before  # this fold was not trained again
+
+
+@pytest.mark.slow
+def test_ctrl_c_between_baselines_says_which_are_kept(corpus: Path, tmp_path: Path):
+    running = started("baseline", "majority,cnn,bilstm", corpus, "--quiet", "-o", tmp_path)
+    while running.poll() is None and not (tmp_path / "majority" / FILES["json"]).exists():
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130 and said == f"mmser: error: interrupted; kept in {tmp_path}: majority\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["majority"]

@@ -24,7 +24,7 @@ from mmser.evaluation.judging import Alter, is_labelled
 from mmser.evaluation.result import TimelineScores
 from mmser.evaluation.sounds import Sounds, Unpacked
 from mmser.evaluation.spliced import spliced_scores
-from mmser.evaluation.telling import joined, passed_over, unnamed, without_scripts
+from mmser.evaluation.telling import joined, passed_over, repeated, unnamed, without_scripts
 from mmser.labels import EMOTIONS
 from mmser.loading import load_model, locate
 from mmser.progress import ProgressCallback, ignore_progress
@@ -114,7 +114,8 @@ class Session:
         marks = [require_clean(fold, plan.allow_overlap) for fold in self.division.folds]
         self.mark = joined(*marks)
         tested = [example for fold in self.division.folds for example in fold.test]
-        self.warnings += [*script, *self.division.warnings, *unnamed(self.scored), *passed_over(tested)]
+        self.warnings += [*script, *self.division.warnings, *unnamed(self.scored), *repeated(self.scored)]
+        self.warnings += passed_over(tested)
 
     def __exit__(self, *ended: object) -> None:
         self._stack.close()

@@ -246,6 +246,13 @@ def test_data_without_training_rows_fail_once(mmser: Run, tmp_path: Path):
     assert "no training rows" in ran.error
 
 
+def test_a_corpus_that_is_named_twice_is_told(mmser: Run, corpus: Path, model: str, tmp_path: Path):
+    data = [{"corpus": "manifest", "path": str(corpus), "name": name} for name in ("one", "two")]
+    config = write_config(tmp_path / "data.yaml", data=data)
+    ran = mmser("evaluate", model, config, "--baselines", "none", "--no-views", "--quiet")
+    assert ran.code == 0 and "12 rows are of a clip that another row is of" in ran.out
+
+
 def test_rows_of_one_class_are_told(mmser: Run, corpus: Path, model: str, tmp_path: Path):
     lines = corpus.read_text("utf-8").splitlines()
     manifest = corpus.parent / "anger.csv"

@@ -288,11 +288,17 @@ def started(*arguments: object, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-def test_ctrl_c_while_a_library_loads_is_no_bug(corpus: Path, tmp_path: Path):
-    # What the extensions of some libraries make of it.
+@pytest.mark.parametrize(
+    "code",
+    [
+        "raise ImportError('initialization failed') from KeyboardInterrupt()",  # as extensions say it
+        "exec('raise KeyboardInterrupt')",  # in code made from text, of which Python takes a note of its own
+    ],
+)
+def test_ctrl_c_while_a_library_loads_is_no_bug(corpus: Path, tmp_path: Path, code: str):
     made = tmp_path / "sklearn"
     made.mkdir()
-    (made / "__init__.py").write_text("raise ImportError('initialization failed') from KeyboardInterrupt()\n")
+    (made / "__init__.py").write_text(f"{code}\n")
     running = started("baseline", "majority", corpus, first=str(tmp_path))
     _, said = running.communicate(timeout=60)
     assert running.returncode == 130 and said.splitlines()[-1] == "mmser: error: interrupted"

@@ -21,7 +21,7 @@ from mmser.report.parquet import to_parquet
 from mmser.report.subtitles import to_srt, to_webvtt
 from mmser.report.tables import to_csv, to_jsonl
 from mmser.report.transcript import to_transcript
-from mmser.report.writing import write_outputs
+from mmser.report.writing import require_writable, write_outputs
 from mmser.types import CallReport
 
 EMBED_SECONDS: Final = 30 * 60.0  # a longer recording is linked from the page, not put inside
@@ -69,6 +69,7 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
         raise OutputError(
             f"{folder} already holds {there}; give --overwrite to replace it, or another folder"
         )
+    require_writable(folder)
 
 
 def write_report(

@@ -1,6 +1,7 @@
 """Libraries that draw and warn of their own, kept quiet."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,3 +21,21 @@ def quietly() -> Iterator[None]:
         logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def without_chatter() -> Iterator[None]:
+    """Send what libraries in C write to stderr nowhere, as a decoder does of each frame that is damaged.
+
+    For programs of one thread: whatever others write meanwhile is lost as well.
+    """
+    with contextlib.ExitStack() as stack:
+        # Without a stderr there is nothing to keep it from.
+        with contextlib.suppress(OSError):
+            kept = os.dup(2)
+            stack.callback(os.close, kept)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            stack.callback(os.close, nowhere)
+            os.dup2(nowhere, 2)
+            stack.callback(os.dup2, kept, 2)
+        yield

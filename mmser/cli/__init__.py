@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import make_dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -96,7 +97,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup stays in force
             signal.signal(number, _terminate)
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    code = run(sys.argv[1:] if arguments is None else arguments)
+    if code == 130:
+        # Where Ctrl-C broke into code that a library made from text, as a dataclass is, Python notes it and
+        # would end by the signal, whatever code is given; the next such code takes the note back.
+        make_dataclass("Nothing", ())
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

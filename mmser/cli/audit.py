@@ -66,6 +66,10 @@ def audit(
     folder = data_folder(data, corpora)
     if json not in (None, "-") and Path(str(json)).exists() and not overwrite:
         raise UsageError(f"--json {json} exists; give --overwrite to replace it, or another file")
+    if json not in (None, "-"):
+        from mmser.report.writing import check_outputs
+
+        check_outputs([Path(str(json))], overwrite=overwrite)
     with Progress(quiet=quiet) as progress:
         progress.say(f"mmser {__version__}: auditing {corpora}")
         # Imported here: the line above is printed before torch begins to load.

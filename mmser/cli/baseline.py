@@ -11,6 +11,7 @@ from mmser.cli.evaluate import PROTOCOL
 from mmser.cli.options import MAX_SEED, Debug, Quiet, Threads, given_options, some_path
 from mmser.cli.request import Request
 from mmser.errors import DataError, UsageError
+from mmser.report.writing import require_writable
 
 if TYPE_CHECKING:
     from mmser.evaluation.session import Session
@@ -101,7 +102,8 @@ def baseline(
         )
         if names == "none":
             raise UsageError("none names no baseline to train; name some (see --help), or give all")
-        _check_place(output)
+        if output is not None:
+            require_writable(output)
         with open_session(request, progress) as session:
             texts, failed = _train(request, session, output, progress, overwrite=overwrite)
     if texts:
@@ -111,13 +113,6 @@ def baseline(
             f"{len(failed)} of {len(texts) + len(failed)} baselines could not be trained and scored: "
             f"{', '.join(failed)}; what is wrong is said above"
         )
-
-
-def _check_place(output: Path | None) -> None:
-    from mmser.report.writing import require_writable
-
-    if output is not None:
-        require_writable(output)
 
 
 def _train(
@@ -135,7 +130,9 @@ def _train(
     session.require_training_rows()
     chosen = baseline_names(request.model, session.scored)
     files = {
-        name: targets(None if output is None else output / name, request.corpora, overwrite=overwrite)
+        name: targets(
+            None if output is None else output / name, request.corpora, request.data, overwrite=overwrite
+        )
         for name in chosen
     }
     texts: dict[str, str] = {}

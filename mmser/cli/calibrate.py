@@ -14,7 +14,6 @@ from mmser.cli.json_output import (
     as_json,
     check_json,
     deliver,
-    require_writable,
 )
 from mmser.cli.options import Debug, Quiet
 from mmser.errors import MmserError, UsageError
@@ -148,9 +147,7 @@ def _check_output(output: Path | None, json: str | None) -> None:
         *output.resolve().parents,
     ):
         raise UsageError(f"--json {json} stands where -o {output} should be; choose another file")
-    inside = output / "config.json"
-    check_outputs([inside], overwrite=True)
-    require_writable(inside)
+    check_outputs([output / "config.json"], overwrite=True)
 
 
 def _files(count: int) -> str:

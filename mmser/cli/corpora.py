@@ -60,6 +60,8 @@ def corpora_of(source: Path) -> "tuple[CorpusEntry, ...]":
     if source.is_dir():
         kind = "calls" if any((source / name).exists() for name in LABELS) else "audio_folder"
         return (CorpusEntry(corpus=kind, path=str(source.resolve()), name=source.resolve().name),)
+    if not source.is_file():  # a pipe would be waited for
+        raise UsageError(f"{source} is neither a file nor a folder; save what it holds, and name that")
     if source.suffix.lower() in TABLES:
         return (CorpusEntry(corpus="manifest", path=str(source.resolve()), name=source.stem),)
     if source.suffix.lower() in CONFIGS:
@@ -68,7 +70,8 @@ def corpora_of(source: Path) -> "tuple[CorpusEntry, ...]":
             raise UsageError(f"{source} names no corpora; give it a list `data`, as in configs/")
         return entries
     raise UsageError(
-        f"{source} is neither a configuration ({', '.join(CONFIGS)}) nor a manifest ({', '.join(TABLES)})"
+        f"{source} is neither a configuration ({', '.join(CONFIGS)}) nor a manifest ({', '.join(TABLES)}); "
+        "name such a file, a folder of calls or a folder of clips"
     )
 
 

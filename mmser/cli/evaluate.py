@@ -223,7 +223,7 @@ def evaluate(
             quiet=quiet,
             given=given_options(context),
         )
-        files = targets(output, request.corpora, overwrite=overwrite)
+        files = targets(output, request.corpora, data, overwrite=overwrite)
         text = run(request, files, progress, as_json=json, overwrite=overwrite)
     print_result(text)
 

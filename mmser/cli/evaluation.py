@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmser.cli.console import Progress, StoppedError
-from mmser.cli.corpora import data_folder, read_corpora
+from mmser.cli.corpora import corpora_of, data_folder, read_corpora
 from mmser.cli.option_checks import check_options
 from mmser.cli.request import Request
 from mmser.errors import UsageError
@@ -38,7 +38,9 @@ FILES = {"html": "evaluation.html", "md": "evaluation.md", "json": "evaluation.j
 DEFAULT = "default"
 
 
-def targets(output: Path | None, corpora: Path, *, overwrite: bool) -> dict[str, Path]:
+def targets(
+    output: Path | None, corpora: Path, data: Path | None = None, *, overwrite: bool
+) -> dict[str, Path]:
     """Return the files of a result, which must not stand there yet unless they may be replaced.
 
     Raises:
@@ -48,8 +50,11 @@ def targets(output: Path | None, corpora: Path, *, overwrite: bool) -> dict[str,
     if output is None:
         return {}
     files = {kind: output / name for kind, name in FILES.items()}
-    if corpora.resolve() in {file.resolve() for file in files.values()}:
-        raise UsageError(f"-o {output} would be written over the data {corpora}; choose another folder")
+    written = {file.resolve() for file in files.values()}
+    named = [data_folder(data) / entry.path for entry in corpora_of(corpora) if entry.path is not None]
+    for read in (corpora, *named):
+        if read.resolve() in written:
+            raise UsageError(f"-o {output} would be written over the data {read}; choose another folder")
     check_outputs(files.values(), overwrite=overwrite)
     return files
 
@@ -229,7 +234,7 @@ def _wanted(request: Request, session: Session) -> Wanted:
         degradations=DEGRADATIONS if request.robustness else (),
         robustness_rows=request.robustness_rows,
         damage=session.damage(noise=request.noise, rooms=request.rooms) if request.robustness else None,
-        spliced=session.spliced(request.spliced_calls, request.draws),
+        spliced=session.spliced(request.spliced_calls, request.draws, asked="spliced_calls" in request.given),
         fairness=request.fairness,
         draws=request.draws,
         seed=request.seed,

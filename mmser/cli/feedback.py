@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmser.cli.console import Progress, print_result
-from mmser.cli.json_output import as_json, require_writable
+from mmser.cli.json_output import as_json
 from mmser.errors import DataError, UsageError
 from mmser.evaluation.feedback.correction_line import Correction
 from mmser.evaluation.feedback.corrections import read_feedback
@@ -66,8 +66,6 @@ def _check_targets(targets: Sequence[Path], files: Sequence[Path], *, overwrite:
         if target.resolve() in read:
             raise UsageError(f"{target} would be written over the corrections; choose another folder for -o")
     check_outputs(targets, overwrite=overwrite)
-    for target in targets[:1]:
-        require_writable(target)
 
 
 def _reference(

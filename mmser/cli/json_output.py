@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from json import dumps
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
 
 from mmser.cli.console import print_result
-from mmser.errors import OutputError, UsageError
+from mmser.errors import UsageError
 from mmser.record import Record
 from mmser.report.writing import check_outputs, write_outputs
 
@@ -31,7 +30,7 @@ def check_json(target: str | None, *, overwrite: bool, inputs: Sequence[Path] = 
 
     Raises:
         UsageError: if it does and may not be replaced, or is one of the inputs.
-        OutputError: if it is no file, or its folder cannot be there.
+        OutputError: if it is no file, or cannot be written.
     """
     if target is None or target == STDOUT:
         return
@@ -43,24 +42,6 @@ def check_json(target: str | None, *, overwrite: bool, inputs: Sequence[Path] = 
     if path.is_file() and not overwrite:
         raise UsageError(f"--json {target} exists; give --overwrite to replace it, or another file")
     check_outputs([path], overwrite=overwrite)
-    require_writable(path)
-
-
-def require_writable(path: Path) -> None:
-    """Refuse a file or folder that could not be made where it should lie, before any work is done.
-
-    Raises:
-        OutputError: if the nearest folder that exists takes no new files.
-    """
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    try:
-        with TemporaryFile(dir=folder):  # permissions do not tell of all that keeps a file from being made
-            pass
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise OutputError(
-            f"{path} cannot be written: {folder} takes no files ({why}); choose another"
-        ) from error
 
 
 def as_json(found: Record) -> str:

@@ -165,6 +165,12 @@ class Baseline:
             seed=self.seed,
             progress=self.progress,
         )
-        self.chosen[fold.name] = ", ".join(in_words(key, value) for key, value in fitted.chosen.items())
+        chosen = [in_words(key, value) for key, value in fitted.chosen.items()]
+        if chosen:
+            # None was fitted where validation rows are few.
+            chosen.append(
+                "no temperature" if fitted.temperature == 1 else f"temperature {fitted.temperature:.2f}"
+            )
+        self.chosen[fold.name] = ", ".join(chosen)
         self.left_out |= fitted.left_out
         return _FittedBaseline(fitted=fitted)

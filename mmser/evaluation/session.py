@@ -25,13 +25,14 @@ from mmser.evaluation.judging import Alter, is_labelled
 from mmser.evaluation.result import TimelineScores
 from mmser.evaluation.sounds import Sounds, Unpacked
 from mmser.evaluation.spliced import spliced_scores
-from mmser.evaluation.telling import joined, passed_over, unnamed, without_scripts
+from mmser.evaluation.telling import joined, passed_over, repeated, unnamed, without_scripts
 from mmser.labels import EMOTIONS
 from mmser.loading import load_model, locate
 from mmser.progress import ProgressCallback, ignore_progress
 
 VALIDATED = "the model's temperatures and thresholds were chosen on validation rows"
 SEVERAL_FOLDS = "no calls are spliced of several folds; change points are scored with --protocol split"
+NO_CLIPS = "no calls are spliced: no row that tests has sound and a speaker, and is in no dialogue"
 AUTO = ("majority", "svm", "tfidf")
 NO_TRAINING_ROWS = (
     "the data have no training rows, so that no baseline stands beside the numbers; mmser baseline "
@@ -114,7 +115,8 @@ class Session:
         marks = [require_clean(fold, plan.allow_overlap) for fold in self.division.folds]
         self.mark = joined(*marks)
         tested = [example for fold in self.division.folds for example in fold.test]
-        self.warnings += [*script, *self.division.warnings, *unnamed(self.scored), *passed_over(tested)]
+        self.warnings += [*script, *self.division.warnings, *unnamed(self.scored), *repeated(self.scored)]
+        self.warnings += passed_over(tested)
 
     def __exit__(self, *ended: object) -> None:
         self._stack.close()
@@ -200,8 +202,14 @@ class Session:
 
         return of_fold
 
-    def spliced(self, calls_per_speaker: int, draws: int) -> Spliced | None:
-        """Return what splices calls of a fold's clips and scores them; None where there are to be none."""
+    def spliced(self, calls_per_speaker: int, draws: int, *, asked: bool = False) -> Spliced | None:
+        """Return what splices calls of a fold's clips and scores them; None where there are to be none.
+
+        Args:
+            calls_per_speaker: how many are made.
+            draws: of the bootstrap.
+            asked: whether it must be told that there are no clips to make any of.
+        """
         if not calls_per_speaker:
             return None
         if len(self.division.folds) > 1:
@@ -210,7 +218,7 @@ class Session:
         def score(judge: Judge, scored: Sequence[Example]) -> TimelineScores | str | None:
             clips = [e for e in scored if e.audio is not None and e.speaker and e.dialogue_id is None]
             if not clips or not isinstance(judge, ModelJudge):
-                return None
+                return NO_CLIPS if asked else None
             try:
                 return spliced_scores(
                     clips,
@@ -242,6 +250,9 @@ def baseline_names(text: str, examples: Sequence[Example]) -> tuple[str, ...]:
     if text in ("all", "auto"):
         return _fitting(BASELINES if text == "all" else AUTO, examples)
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    several = [name for name in names if name in ("none", "all", "auto")]
+    if several:
+        raise UsageError(f"{several[0]} stands for baselines of its own; give it alone, or leave it out")
     unknown = [name for name in names if name not in BASELINES]
     if unknown or not names:
         raise UsageError(

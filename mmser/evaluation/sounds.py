@@ -15,6 +15,7 @@ from mmser.data import Example, example_of
 from mmser.data.waveforms import OpenRecordings, read_span
 from mmser.errors import DataError, MmserError
 from mmser.evaluation.judged import name_of
+from mmser.quiet import without_chatter
 
 Waveform = NDArray[np.float32]
 LONGEST = 2 * 3600.0  # seconds of one row that are held in memory, 1 GB an hour with what is made of them
@@ -48,7 +49,8 @@ class Sounds:
         if example.audio is None:
             return None
         try:
-            recording = self._open.get(example.audio)
+            with without_chatter():
+                recording = self._open.get(example.audio)
             seconds = min(example.end or np.inf, recording.duration) - (example.start or 0.0)
             if most is None and seconds > LONGEST:
                 raise DataError(

@@ -17,6 +17,7 @@ from mmser.audio import SAMPLING_RATE
 from mmser.data import Example
 from mmser.data.waveforms import read_part
 from mmser.errors import DataError
+from mmser.quiet import without_chatter
 
 Waveform = NDArray[np.float32]
 Place = tuple[str, float | None, float | None, int | None]  # file, start, end and channel of a clip
@@ -209,5 +210,6 @@ def _usable(example: Example, trimmed: dict[Place, Waveform]) -> bool:
     """Say whether a clip holds enough speech, and keep it trimmed and levelled."""
     key = _place(example)
     if key not in trimmed:
-        trimmed[key] = match_level(trim_silence(read_part(example)))
+        with without_chatter():
+            trimmed[key] = match_level(trim_silence(read_part(example)))
     return len(trimmed[key]) >= MIN_SPEECH * SAMPLING_RATE

@@ -134,6 +134,17 @@ def unnamed(examples: Sequence[Example]) -> list[str]:
     ]
 
 
+def repeated(examples: Sequence[Example]) -> list[str]:
+    """Say how many rows are of a clip that an earlier row is of, as where one corpus is named twice."""
+    clips = [(e.audio, e.start, e.end, e.channel) for e in examples if e.audio is not None]
+    count = len(clips) - len(set(clips))
+    if not count:
+        return []
+    return [
+        f"{count} rows are of a clip that another row is of as well: it counts twice, leave one of them out"
+    ]
+
+
 def passed_over(examples: Sequence[Example]) -> list[str]:
     """Say of how many rows nothing, or not all that they are labelled with, is scored."""
     bare = sum(not is_labelled(e) and e.dialogue_id is None for e in examples)

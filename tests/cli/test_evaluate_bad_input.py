@@ -79,6 +79,7 @@ def test_empty_arguments_are_refused(mmser: Run, corpus: Path, model: str):
     ("arguments", "message"),
     [
         (("none", "{corpus}"), "none names no baseline"),
+        (("svm,all", "{corpus}"), "all stands for baselines of its own"),
         (("svn", "nowhere.csv"), "there is no baseline 'svn'"),  # before anything is read
         (("majority", "{corpus}", "--split", "all"), "none is left to train on; give --protocol"),
         (("majority", "{corpus}", "--folds", "4"), "--folds does nothing"),
@@ -98,6 +99,21 @@ def test_all_rows_cannot_be_tested_by_what_is_trained_on_them(mmser: Run, traini
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_pipe_is_not_waited_for(mmser: Run, tmp_path: Path):
+    os.mkfifo(tmp_path / "rows.csv")
+    ran = mmser("baseline", "majority", tmp_path / "rows.csv", "--quiet")
+    assert ran.code == 2 and "neither a file nor a folder" in ran.error
+
+
+def test_spliced_calls_that_are_asked_for_and_cannot_be_made_are_told(mmser: Run, model: str, tmp_path: Path):
+    (tmp_path / "own.csv").write_text(
+        "id,text,emotion,split\n1,hello,anger,test\n2,bye,sadness,test\n", "utf-8"
+    )
+    options = (tmp_path / "own.csv", "--baselines", "none", "--quiet")
+    assert "no calls are spliced" not in mmser("evaluate", model, *options).out
+    assert "no calls are spliced" in mmser("evaluate", model, *options, "--spliced-calls", "2").out
+
+
 # --- places ------------------------------------------------------------------------------------------------
 
 
@@ -113,6 +129,33 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(
 def test_a_folder_of_baselines_that_cannot_be_written_is_refused_before_the_work(mmser: Run, corpus: Path):
     ran = mmser("baseline", "majority", corpus, "-o", "/proc/mmser/out")
     assert ran.code == 1 and "cannot be written" in ran.error and "training" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("analyze", "{clip}", "--no-asr", "-o", "/proc/mmser/out"),
+        ("compare", "nowhere", "nowhere else", "--json", "/proc/mmser/c.json"),
+        ("audit", "{config}", "--data", "{folder}", "--json", "/proc/mmser/a.json"),
+    ],
+)
+def test_other_commands_too_look_first_whether_they_can_write(
+    mmser: Run, corpus: Path, training: Path, command: tuple[str, ...]
+):
+    names = {"clip": corpus.parent / "0-anger-0.wav", "config": training, "folder": corpus.parent}
+    ran = mmser(*(part.format(**names) for part in command))
+    assert ran.code == 1 and "/proc/mmser: cannot be written" in ran.error.replace("/out", "")
+    assert "…" not in ran.err  # nothing is under way
+
+
+def test_data_that_a_configuration_names_are_not_written_over(mmser: Run, model: str, tmp_path: Path):
+    rows = write_corpus(tmp_path / "out").rename(tmp_path / "out" / FILES["csv"])
+    data = [{"corpus": "manifest", "path": f"out/{rows.name}"}]
+    config = write_config(tmp_path / "data.yaml", data=data)
+    before = rows.read_bytes()
+    options = ("--data", tmp_path, "--overwrite", "--quiet", "-o", tmp_path / "out")
+    ran = mmser("evaluate", model, config, *options)
+    assert ran.code == 2 and "over the data" in ran.error and rows.read_bytes() == before
 
 
 # --- what is told ------------------------------------------------------------------------------------------
@@ -203,6 +246,13 @@ def test_data_without_training_rows_fail_once(mmser: Run, tmp_path: Path):
     assert "no training rows" in ran.error
 
 
+def test_a_corpus_that_is_named_twice_is_told(mmser: Run, corpus: Path, model: str, tmp_path: Path):
+    data = [{"corpus": "manifest", "path": str(corpus), "name": name} for name in ("one", "two")]
+    config = write_config(tmp_path / "data.yaml", data=data)
+    ran = mmser("evaluate", model, config, "--baselines", "none", "--no-views", "--quiet")
+    assert ran.code == 0 and "12 rows are of a clip that another row is of" in ran.out
+
+
 def test_rows_of_one_class_are_told(mmser: Run, corpus: Path, model: str, tmp_path: Path):
     lines = corpus.read_text("utf-8").splitlines()
     manifest = corpus.parent / "anger.csv"
@@ -238,16 +288,23 @@ def started(*arguments: object, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-def test_ctrl_c_while_a_library_loads_is_no_bug(corpus: Path, tmp_path: Path):
-    # What the extensions of some libraries make of it.
+@pytest.mark.parametrize(
+    "code",
+    [
+        "raise ImportError('initialization failed') from KeyboardInterrupt()",  # as extensions say it
+        "exec('raise KeyboardInterrupt')",  # in code made from text, of which Python takes a note of its own
+    ],
+)
+def test_ctrl_c_while_a_library_loads_is_no_bug(corpus: Path, tmp_path: Path, code: str):
     made = tmp_path / "sklearn"
     made.mkdir()
-    (made / "__init__.py").write_text("raise ImportError('initialization failed') from KeyboardInterrupt()\n")
+    (made / "__init__.py").write_text(f"{code}\n")
     running = started("baseline", "majority", corpus, first=str(tmp_path))
     _, said = running.communicate(timeout=60)
     assert running.returncode == 130 and said.splitlines()[-1] == "mmser: error: interrupted"
 
 
+@pytest.mark.slow
 def test_ctrl_c_between_folds_says_what_is_kept_and_the_same_command_goes_on(
     mmser: Run, training: Path, tmp_path: Path
 ):
@@ -265,3 +322,14 @@ def test_ctrl_c_between_folds_says_what_is_kept_and_the_same_command_goes_on(
     before = first.stat().st_mtime_ns
     assert mmser(*command).code == 0
     assert first.stat().st_mtime_ns == before  # this fold was not trained again
+
+
+@pytest.mark.slow
+def test_ctrl_c_between_baselines_says_which_are_kept(corpus: Path, tmp_path: Path):
+    running = started("baseline", "majority,cnn,bilstm", corpus, "--quiet", "-o", tmp_path)
+    while running.poll() is None and not (tmp_path / "majority" / FILES["json"]).exists():
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130 and said == f"mmser: error: interrupted; kept in {tmp_path}: majority\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["majority"]

@@ -192,7 +192,10 @@ def _as_given(examples: Sequence[Example], split: str) -> _Plans:
     if split not in parts:
         counts = Counter(map(str, parts))
         shown = ", ".join(f"{part} {rows}" for part, rows in sorted(counts.items()))
-        raise DataError(f"no row is in the split {split}, which is scored (rows by split: {shown})")
+        raise DataError(
+            f"no row is in the split {split}, which is scored (rows by split: {shown}); choose another with "
+            "--split, or mark rows in the column split"
+        )
     others = speakers_of(example for example in examples if example.split != split)
     held = speakers_of(example for example in examples if example.split == split)
     return [Plan(name="split", held_out=tuple(sorted({*held} - {*others})), parts=parts)], []
@@ -343,13 +346,19 @@ def _apart(examples: Sequence[Example], tests: Sequence[bool]) -> tuple[list[int
 def _emobox(examples: Sequence[Example]) -> _Plans:
     corpora = sorted({example.corpus for example in examples})
     if corpora != ["ravdess"]:
-        raise UsageError(f"emobox-ravdess divides ravdess alone, and the data are {', '.join(corpora)}")
+        raise UsageError(
+            f"emobox-ravdess divides ravdess alone, and the data are {', '.join(corpora)}; leave the others "
+            "out, or choose another protocol"
+        )
     _require(examples, "emobox-ravdess", "speaker", "choose the protocol split")
     published = {actor: fold for fold, actors in EMOBOX_RAVDESS.items() for actor in actors}
     actors = [str(example.speaker).removeprefix("ravdess/") for example in examples]
     strange = sorted(set(actors) - set(published))
     if strange:
-        raise DataError(f"emobox-ravdess: {strange[0]!r} is not an actor of RAVDESS, who are 01 to 24")
+        raise DataError(
+            f"emobox-ravdess: {strange[0]!r} is not an actor of RAVDESS, who are 01 to 24; leave "
+            "such rows out, or choose another protocol"
+        )
     there = sorted({published[actor] for actor in actors})
     if len(there) < 3:
         raise DataError(

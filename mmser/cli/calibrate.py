@@ -17,6 +17,7 @@ from mmser.cli.json_output import (
 )
 from mmser.cli.options import Debug, Quiet
 from mmser.errors import MmserError, UsageError
+from mmser.evaluation.defaults import DRAWS
 from mmser.report.writing import check_outputs
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def calibrate(
         float, typer.Option(min=0.05, max=0.95, help="Of the calls that is fitted on; the others are scored.")
     ] = 0.5,
     seed: Annotated[int, typer.Option(min=0, help="Of which calls are fitted on, and of intervals.")] = 0,
-    draws: Annotated[int, typer.Option(min=100, max=100_000, help="Of the bootstrap over calls.")] = 1000,
+    draws: Annotated[int, typer.Option(min=100, max=100_000, help="Of the bootstrap over calls.")] = DRAWS,
     force: Annotated[
         bool, typer.Option("--force", help="Write the folder although it is not better, with a mark.")
     ] = False,

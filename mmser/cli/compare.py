@@ -10,6 +10,7 @@ from mmser.cli.console import Progress
 from mmser.cli.json_output import JsonFile, Overwrite, check_json, deliver
 from mmser.cli.options import Debug, Quiet
 from mmser.errors import UsageError
+from mmser.evaluation.defaults import DRAWS
 
 EPILOG = """Examples:
 
@@ -46,7 +47,7 @@ def compare(
         ),
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap and the swaps.")] = 0,
-    draws: Annotated[int, typer.Option(min=100, max=100_000, help="Of both.")] = 1000,
+    draws: Annotated[int, typer.Option(min=100, max=100_000, help="Of both.")] = DRAWS,
     json: JsonFile = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,

@@ -102,9 +102,8 @@ def read_corpora(source: Path, folder: Path) -> "tuple[Dataset, list[str]]":
 
 
 def _labelled(dataset: "Dataset") -> int:
-    columns = dataset.select_columns(["emotion", "intensity", "change"])[
-        :
-    ]  # at once: by row it takes minutes
+    # At once: by row it takes minutes.
+    columns = dataset.select_columns(["emotion", "intensity", "change"])[:]
     rows = zip(columns["emotion"], columns["intensity"], columns["change"], strict=True)
     return sum(
         bool(emotion) or intensity is not None or change is not None for emotion, intensity, change in rows

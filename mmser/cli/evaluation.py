@@ -175,11 +175,6 @@ def _candidate(request: Request, session: Session) -> Candidate:
     """Return what is evaluated; what must stand beside its numbers joins the session's mark."""
     if request.trains:
         return _trained(request, session)
-    if request.protocol != "split":
-        raise UsageError(
-            f"--protocol {request.protocol} trains a model on each fold, and {request.model} is trained "
-            "already; give a configuration to train (.yaml), see `mmser baseline`, or leave --protocol out"
-        )
     return session.finished_model(None if request.model == DEFAULT else request.model)
 
 

@@ -68,6 +68,12 @@ def _check_trained(request: Request) -> None:
     if request.command == "baseline":
         return
     if not request.trains:
+        if request.protocol != "split":
+            raise UsageError(
+                f"--protocol {request.protocol} trains a model on each fold, and {request.model} is trained "
+                "already; give a configuration to train (.yaml), see `mmser baseline`, or leave --protocol "
+                "out"
+            )
         for name in ("work", "restart"):
             if name in request.given:
                 raise UsageError(

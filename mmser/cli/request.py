@@ -69,7 +69,7 @@ class Request:
         words = ["mmser", self.command, *typed, *paths]
         for one in fields(self):
             name, value, option = one.name, getattr(self, one.name), f"--{one.name.replace('_', '-')}"
-            if name in (*HIDDEN, "model", "corpora") or value == one.default:
+            if name in (*HIDDEN, "model", "corpora") or (value == one.default and name not in self.given):
                 continue
             if self.command == "baseline" and name not in SHARED:
                 continue

@@ -252,8 +252,9 @@ class Evaluator:
                 f"{words.recogniser.name} does not know the language{'s' * (len(strange) > 1)} "
                 f"{', '.join(strange)}: words of such rows are not recognised"
             )
-        if not both:
+        if not rows:
             self.heard.warnings.append("no row has both sound and given words: none are recognised")
+        if not both:
             return
         said = judge.judge(fold.test, alter=words.alter, fold=fold.name)
         kept = np.array([name_of(example) in both for example in said.examples], np.bool_)

@@ -51,9 +51,7 @@ class Calibration(Record):
     ece: Score  # top-label, over 15 equal-mass bins (Nixon 2019), [0, 1]
     nll: Score  # nats
     brier: Score  # sum over classes, [0, 2]
-    bins: tuple[
-        ReliabilityBin, ...
-    ]  # of rising confidence, to be drawn: fewer than the error's where rows are few
+    bins: tuple[ReliabilityBin, ...]  # of rising confidence, to be drawn: fewer than the error's, of few rows
     ece_of_calibrated: float | None = None  # that a perfectly calibrated model as sure as this one would show
 
 

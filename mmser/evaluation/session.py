@@ -17,7 +17,7 @@ from mmser.evaluation.comparing.contenders import ALL
 from mmser.evaluation.damage.degradations import Degradation, altered, read_surroundings, surround
 from mmser.evaluation.defaults import FOLDS
 from mmser.evaluation.division.folds import require_clean
-from mmser.evaluation.division.known_speakers import require_unseen
+from mmser.evaluation.division.known_speakers import known_by, require_unseen
 from mmser.evaluation.division.protocols import make_folds
 from mmser.evaluation.division.training_data import read_training_data
 from mmser.evaluation.evaluating import Damage, Spliced, Steps
@@ -147,15 +147,17 @@ class Session:
         """
         known = read_training_data(locate(source)[1])
         scored, validation = self.scored, self.division.split == "validation"
-        mark = require_unseen(scored, known, self.plan.allow_overlap, split=self.division.split)
+        mark = require_unseen(
+            scored, known, self.plan.allow_overlap, split=self.division.split, progress=self.steps
+        )
         model, processor, info = load_model(source)
         strange = set() if known is None else {e.corpus for e in scored} - set(known.corpora)
         if validation and {e.corpus for e in scored} - strange:
             mark = joined(mark, VALIDATED)
         told = ", ".join(known.corpora) if known is not None else "not known"
-        if strange:
+        if known is not None and strange and "overlap allowed" not in (mark or ""):
             self.warnings.append(
-                f"the model has seen {told}; these rows are not known to it by name, sound or long texts"
+                f"the model has seen {told}; these rows are not known to it by {known_by(known)}"
             )
         self.mark = joined(self.mark, mark)
         judge = ModelJudge(model=model, processor=processor, sounds=self.sounds, progress=self.steps)

@@ -215,6 +215,7 @@ def spliced_scores(
         except DataError as error:
             left_out[speaker] = str(error)
             heard = [one for one in heard if one.call.speaker != speaker]
+            progress("splicing", (number + 1) * calls_per_speaker, len(speakers) * calls_per_speaker)
     if not heard:
         first = next(iter(left_out.values()), "no clip has sound, a speaker and one label of the model's")
         raise DataError(f"no calls can be spliced: {first}")

@@ -56,9 +56,8 @@ class TrainedOnFolds:
         self.restart = restart
         self.uncalibrated: dict[str, list[str]] = {}  # what a model was not calibrated on → folds
         self.left_out: dict[str, str] = {}  # training and validation rows of all folds → why
-        self._bad: dict[tuple[str, str], str] | None = (
-            None  # clips that cannot be used; None = not looked yet
-        )
+        # Clips that cannot be used; None = not looked yet.
+        self._bad: dict[tuple[str, str], str] | None = None
         self.about = Evaluated(
             id=name,
             kind="training",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mmser.cli.evaluation import FILES
+from mmser.cli.request import Request
 from mmser.evaluation.comparing.answers import read_answers
 from mmser.evaluation.division.training_data import TRAINING_DATA
 from mmser.evaluation.judged import truth_of
@@ -219,6 +220,19 @@ def test_the_command_in_the_result_is_the_one_that_was_typed(
     assert mmser("baseline", "majority", corpus, "--quiet", "-o", tmp_path).code == 0
     command = read(tmp_path / "majority").settings["command"]
     assert command == "mmser baseline majority made.csv"
+
+
+def test_a_seed_that_was_given_is_typed_again_though_it_is_the_default():
+    # Without it a training takes the seed of its configuration.
+    given = Request(
+        model="joint.yaml",
+        corpora=Path("mine.csv"),
+        data=None,
+        protocol="speaker-folds",
+        training_seed=0,
+        given=frozenset({"seed", "protocol"}),
+    )
+    assert given.shown()["command"] == "mmser evaluate joint.yaml mine.csv --protocol speaker-folds --seed 0"
 
 
 def test_words_of_a_script_are_not_read(mmser: Run, model: str, tmp_path: Path):

@@ -49,9 +49,9 @@ def drawn(rng: np.random.Generator, calls: int, *, alike: float, low: float = 0.
 
 
 def test_distances_by_hand():
-    # Then 5, 3, 2 of ten; now 2, 3, 5. Total variation (0.3 + 0 + 0.3) / 2.
-    then = rows(sure_of([0] * 5 + [1] * 3 + [2] * 2, [0.5] * 10), list(range(10)))
-    now = rows(sure_of([0] * 2 + [1] * 3 + [2] * 5, [0.5] * 10), list(range(10)))
+    # Then 15, 9, 6 of thirty; now 6, 9, 15. Total variation (0.3 + 0 + 0.3) / 2.
+    then = rows(sure_of([0] * 15 + [1] * 9 + [2] * 6, [0.5] * 30), list(range(30)))
+    now = rows(sure_of([0] * 6 + [1] * 9 + [2] * 15, [0.5] * 30), list(range(30)))
     (part,) = drift(now, then).parts
     assert part.now == pytest.approx({"anger": 20, "neutral": 30, "sadness": 50})
     assert part.then == pytest.approx({"anger": 50, "neutral": 30, "sadness": 20})
@@ -66,12 +66,18 @@ def test_psi_by_hand():
     # Then one row of each decile; now all rows are as sure as the upper half: shares 0.2 in five bins.
     confidence = np.linspace(0.4, 0.94, 10)
     then = rows(sure_of([0] * 10, confidence.tolist()), list(range(10)))
-    now = rows(sure_of([0] * 10, confidence[5:].tolist() * 2), list(range(10)))
+    now = rows(sure_of([0] * 30, confidence[5:].tolist() * 6), list(range(30)))
     (part,) = drift(now, then).parts
-    # Five bins went from 0.1 to 0.2, five to 0, which counts as half a row of ten; divided by their sum.
-    new = np.array([0.05] * 5 + [0.2] * 5) / 1.25
+    # Five bins went from 0.1 to 0.2, five to 0, which counts as half a row of thirty; divided by their sum.
+    new = np.array([1 / 60] * 5 + [0.2] * 5) / (13 / 12)
     assert part.psi == pytest.approx(((new - 0.1) * np.log(new / 0.1)).sum())
     assert part.psi_reading == "large"
+
+
+def test_a_handful_of_rows_is_not_read_as_drift():
+    then = rows(sure_of([0] * 10, np.linspace(0.4, 0.94, 10).tolist()), list(range(10)))
+    found = drift(rows(sure_of([1] * 3, [0.9] * 3), [0, 1, 2]), then)
+    assert not found.parts and "3 rows" in found.left_out["all"] and "fewer than 30" in found.left_out["all"]
 
 
 @pytest.mark.parametrize(("moved", "reading"), [(1, "small"), (3, "small"), (4, "moderate"), (5, "large")])

@@ -14,8 +14,8 @@ from mmser.data import Example, to_dataset
 from mmser.data.meld import meld_examples
 from mmser.data.text import goemotions_examples
 from mmser.errors import LeakingSplitError, ModelError
-from mmser.evaluation.division.excerpts import Drawn
-from mmser.evaluation.division.known_speakers import UNKNOWN, require_unseen
+from mmser.evaluation.division.excerpts import Drawn, Excerpts, take_excerpt
+from mmser.evaluation.division.known_speakers import UNKNOWN, known_by, require_unseen
 from mmser.evaluation.division.training_data import (
     TRAINING_DATA,
     TrainingData,
@@ -283,6 +283,56 @@ def test_sound_is_known_however_it_was_encoded(tmp_path: Path):
     assert require_unseen(strangers, known, False) is None
     one = encoded_anew(tmp_path, "mine", quality=0.5, seeds=range(3, 6))  # 3 is known: it may be a jingle
     assert require_unseen(one, known, False) is None
+
+
+def test_an_own_corpus_is_looked_through_under_the_same_name_too(tmp_path: Path):
+    (tmp_path / "first").mkdir()
+    known = training_data(encoded_anew(tmp_path / "first", "mine"))
+    again = [
+        dataclasses.replace(row, id=f"new{row.id}", speaker=f"new{row.speaker}")
+        for row in encoded_anew(tmp_path, "mine", quality=0.5)
+    ]
+    assert "4 of 4 clips (encoded anew)" in refusal(again, known)
+
+
+@pytest.mark.data
+def test_real_clips_are_known_through_opus_and_others_are_not(data_dir: Path, tmp_path: Path):
+    folder = data_dir / "corpora" / "ravdess"
+
+    def rows(actor: str, corpus: str) -> list[Example]:
+        clips = sorted((folder / f"Actor_{actor}").glob("*.flac"))[::12]
+        return [made(corpus=corpus, id=c.stem, speaker=f"{corpus}/{actor}", audio=c) for c in clips]
+
+    known = training_data(rows("01", "ravdess"))
+    copies = []
+    for row in rows("01", "mine"):
+        assert row.audio is not None
+        sound, rate = soundfile.read(row.audio)
+        path = tmp_path / f"{row.id}.ogg"
+        soundfile.write(path, soxr.resample(sound, rate, 48_000), 48_000, format="OGG", subtype="OPUS")
+        copies.append(dataclasses.replace(row, audio=path))
+    assert "clips (encoded anew)" in refusal(copies, known)
+    # The same sentences, by another actor.
+    assert require_unseen(rows("06", "mine"), known, False) is None
+
+
+def test_bursts_in_digital_silence_are_not_known_by_the_silence():
+    rng = np.random.default_rng(0)
+    clips = []
+    for _ in range(60):
+        sound = np.zeros(4 * 16_000, np.float32)
+        hertz = np.repeat(rng.uniform(120, 900, 5), 1_600)
+        sound[16_000 : 16_000 + len(hertz)] = 0.3 * np.sin(2 * np.pi * np.cumsum(hertz) / 16_000)
+        clips.append(sound)
+    excerpts = Excerpts(found for clip in clips[:30] if (found := take_excerpt(clip)) is not None)
+    assert not any(excerpts.hold(clip) for clip in clips[30:])
+
+
+def test_what_a_model_knows_rows_by_is_what_its_file_holds(tmp_path: Path):
+    assert known_by(training_data(WRITTEN)) == "name"
+    assert known_by(training_data(clip_rows(tmp_path, "ravdess", "train"))) == "name and sound"
+    both = [*clip_rows(tmp_path, "ravdess", "train"), made(corpus="goemotions", id="1", text=LONG)]
+    assert known_by(training_data(both)) == "name, sound and long texts"
 
 
 def test_a_draw_of_clips_depends_on_no_order():

@@ -2,8 +2,8 @@
 
 One is called better where the 95 % interval of the difference leaves 0 out and p, corrected over the corpora
 (Holm), is under 0.05. Where one of the two says so and the other does not, the difference is borderline. With
-so few groups that p cannot fall under 0.05 (five groups or fewer: 2 / 2^5 = 0.0625), or without an interval,
-nothing can be decided.
+so few groups that p cannot fall under 0.05 (five or fewer, as 2 / 2^5 = 0.0625; more, over several corpora),
+or without an interval, nothing can be decided.
 """
 
 from collections.abc import Mapping, Sequence
@@ -147,13 +147,21 @@ def _corrected(one: Difference, data: str, found: Mapping[str, Sequence[Differen
         if other.metric == one.metric and other.p_value is not None and (name == ALL) == (data == ALL)
     }
     p_holm = holm(family).get(data)
-    return replace(one, p_holm=p_holm, verdict=verdict_of(one, p_holm))
+    return replace(one, p_holm=p_holm, verdict=verdict_of(one, p_holm, len(family)))
 
 
-def verdict_of(one: Difference, p_holm: float | None) -> Verdict:
-    """Return what a difference shows, by the rule at the head of this file."""
+def verdict_of(one: Difference, p_holm: float | None, tests: int = 1) -> Verdict:
+    """Return what a difference shows, by the rule at the head of this file.
+
+    Args:
+        one: the difference.
+        p_holm: its p, corrected; None where the metric has none.
+        tests: how many are corrected together.
+    """
     gap = one.difference
-    if gap.value is None or gap.low is None or gap.high is None or least_p(gap.groups) >= SURE:
+    if gap.value is None or gap.low is None or gap.high is None:
+        return "not decidable"
+    if max(1, tests) * least_p(gap.groups) >= SURE:
         return "not decidable"
     apart = not gap.low <= 0 <= gap.high
     if apart != (apart if p_holm is None else p_holm < SURE):

@@ -18,8 +18,8 @@ from mmser.report.terminal import plain
 RULE: Final = (
     f"One is called better where the interval leaves 0 out and p (Holm) is under {SURE:g}; where only one of "
     "the two says so, the difference is borderline. p: of no difference, by swapping the answers of whole "
-    "groups (speakers or dialogues); Holm: corrected over the corpora; AP has no p. With 5 groups or fewer p "
-    f"cannot fall under {SURE:g}, and nothing is decidable."
+    "groups (speakers or dialogues); Holm: corrected over the corpora; AP has no p. With 5 groups or fewer "
+    f"(more, over several corpora) p cannot fall under {SURE:g}, and nothing is decidable."
 )
 _COLUMNS: Final = ("metric", "rows", "A", "B", "A − B (95 %)", "p", "p (Holm)", "")
 

@@ -17,8 +17,10 @@ WORDS: Final = 32  # of 32 bits each
 STEP: Final = 4  # frames of 10 ms from one to the next: neighbours say almost the same
 SPAN: Final = (WORDS - 1) * STEP + 1  # frames, 1.25 s
 EXCERPT_BYTES: Final = 4 * WORDS
+MIN_ACTIVE: Final = 24  # words that are of sound: silence is the same in every clip
+STRIDE: Final = 2  # frames between places that are looked at; neighbours lie in one window of 256 ms
 MAX_BIT_ERROR: Final = 0.2
-MOST_SECONDS: Final = 30.0  # of a clip that are looked at
+MOST_SECONDS: Final = 10.0  # of a clip that are looked at
 _FIRST: Final = 8  # words that are compared before all of them are
 _FIRST_ERROR: Final = 0.32  # of these, above which the rest need not be looked at
 _BLOCK: Final = 250  # excerpts compared at a time, so that memory stays bounded
@@ -28,7 +30,7 @@ Words = NDArray[np.uint32]
 
 def take_excerpt(waveform: NDArray[np.float32]) -> bytes | None:
     """Return the excerpt of a mono waveform at 16 kHz where most of it is sound; None of a shorter one."""
-    windows, active = _windows(take_print(waveform))
+    windows, active = _windows(take_print(waveform), 1)
     if not len(windows):
         return None
     fullest = np.flatnonzero(active == active.max())
@@ -37,12 +39,14 @@ def take_excerpt(waveform: NDArray[np.float32]) -> bytes | None:
     return found
 
 
-def _windows(taken: Print | None) -> tuple[Words, NDArray[np.int64]]:
-    """Return every excerpt of a print, (places, `WORDS`), and how much of it is sound."""
+def _windows(taken: Print | None, stride: int) -> tuple[Words, NDArray[np.int64]]:
+    """Return excerpts of a print that are mostly sound, (places, `WORDS`), and how much of each is."""
     if taken is None or len(taken.words) < SPAN:
         return np.zeros((0, WORDS), np.uint32), np.zeros(0, np.int64)
-    places = np.arange(len(taken.words) - SPAN + 1)[:, None] + np.arange(WORDS) * STEP
-    return taken.words[places], taken.active[places].sum(1)
+    places = np.arange(0, len(taken.words) - SPAN + 1, stride)[:, None] + np.arange(WORDS) * STEP
+    active = taken.active[places].sum(1)
+    kept = active >= MIN_ACTIVE
+    return taken.words[places[kept]], active[kept]
 
 
 class Excerpts:
@@ -61,7 +65,7 @@ class Excerpts:
 
     def bit_error(self, waveform: NDArray[np.float32]) -> float:
         """Return the share of bits in which the excerpt that is most like a waveform differs from it."""
-        windows, _ = _windows(take_print(waveform))
+        windows, _ = _windows(take_print(waveform), STRIDE)
         least = 1.0
         for first in range(0, len(self._words) if len(windows) else 0, _BLOCK):
             block = self._words[first : first + _BLOCK]
@@ -78,9 +82,8 @@ class Drawn:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._kept: list[
-            tuple[int, bytes]
-        ] = []  # a heap; digests are negated, so that the largest comes first
+        # A heap; digests are negated, so that the largest comes first.
+        self._kept: list[tuple[int, bytes]] = []
         self._digests: set[int] = set()
 
     def wants(self, digest: bytes) -> bool:

@@ -10,12 +10,12 @@ from typing import Final
 from mmser.data import Example, Split
 from mmser.data.audit import OFFICIAL_SPLITS, OfficialSplit
 from mmser.data.audit.splits import OVERLAPPING, WRITTEN
+from mmser.data.licences import licence_of
 from mmser.data.tables import listing
 from mmser.errors import DataError, LeakingSplitError
 from mmser.evaluation.division.excerpts import MOST_SECONDS, Excerpts
 from mmser.evaluation.division.training_data import (
     LONG_TEXT,
-    MOST_CLIPS,
     PACKED,
     SEEN,
     TrainingData,
@@ -27,14 +27,21 @@ from mmser.evaluation.division.training_data import (
     unpack,
 )
 from mmser.evaluation.sounds import Sounds
+from mmser.progress import ProgressCallback, ignore_progress
 
 UNKNOWN: Final = "it is not known what the model was trained on"
 COMMON: Final = 0.01  # of long texts or of sounds: so many may be alike by chance, or be quoted
+MOST_HEARD: Final = 300  # clips of a corpus that are looked up by sound, drawn by their digests
 _NONE: Final = OfficialSplit()
 
 
 def require_unseen(
-    test: Sequence[Example], known: TrainingData | None, allow_overlap: bool, *, split: Split = "test"
+    test: Sequence[Example],
+    known: TrainingData | None,
+    allow_overlap: bool,
+    *,
+    split: Split = "test",
+    progress: ProgressCallback = ignore_progress,
 ) -> str | None:
     """Return the mark that must stand beside every number of a model on some rows; None if it needs none.
 
@@ -43,6 +50,7 @@ def require_unseen(
         known: what the model was trained on; None = nobody knows, which is the mark then.
         allow_overlap: whether rows that the model has seen are scored all the same.
         split: that the rows are; "validation" may have validated the model, but not trained it.
+        progress: of the search for sounds.
 
     Returns:
         "speaker-overlapping, dialogue-disjoint", "overlap allowed: …", or the like; with several corpora
@@ -51,13 +59,13 @@ def require_unseen(
     Raises:
         LeakingSplitError: if a speaker, a dialogue, a clip or an unnamed writer's row trained or validated
             the model, or a row has no speaker and the model was trained on its corpus, unless
-            `OFFICIAL_SPLITS` accepts it, or it is allowed; in a corpus of another name also if more than
-            `COMMON` of its long texts did.
+            `OFFICIAL_SPLITS` accepts it, or it is allowed; but in published corpora that it was trained on,
+            also if more than `COMMON` of the long texts, or of the clips that are looked up by sound, did.
         DataError: if a clip is missing.
     """
     if known is None:
         return UNKNOWN
-    memory = _Memory.of(known, ("train",) if split == "validation" else SEEN)
+    memory = _Memory.of(known, ("train",) if split == "validation" else SEEN, progress)
     rows: dict[str, list[Example]] = defaultdict(list)
     for example in test:
         rows[example.corpus].append(example)
@@ -77,6 +85,15 @@ def require_unseen(
     return "; ".join(f"{corpus}: {mark}" for corpus, mark in marks.items() if mark is not None) or None
 
 
+def known_by(data: TrainingData) -> str:
+    """Return by what rows under other names would be known again: "name, sound and long texts"."""
+    kept = {
+        "sound": any(any({*seen.clips.values(), *seen.excerpts.values()}) for seen in data.corpora.values()),
+        "long texts": any(any(seen.texts.values()) for seen in data.corpora.values()),
+    }
+    return " and ".join(", ".join(["name", *(what for what, there in kept.items() if there)]).rsplit(", ", 1))
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Memory:
     """What a model has seen, ready to be looked up."""
@@ -89,9 +106,10 @@ class _Memory:
     texts: frozenset[bytes]
     excerpts: Excerpts
     doing: str  # "trained", or "trained or validated"
+    progress: ProgressCallback
 
     @classmethod
-    def of(cls, data: TrainingData, parts: Sequence[Split]) -> "_Memory":
+    def of(cls, data: TrainingData, parts: Sequence[Split], progress: ProgressCallback) -> "_Memory":
         seen = [(one, part) for one in data.corpora.values() for part in parts]
 
         def digests(name: str) -> frozenset[bytes]:
@@ -107,6 +125,7 @@ class _Memory:
             texts=digests("texts"),
             excerpts=Excerpts(sorted(digests("excerpts"))),
             doing="trained" if tuple(parts) == ("train",) else "trained or validated",
+            progress=progress,
         )
 
     def problems(self, corpus: str, examples: Sequence[Example]) -> list[str]:
@@ -138,10 +157,11 @@ class _Memory:
         clips = Counter(name for name, digest in digests.items() if digest in self.clips)
         if clips:
             found.append(self._clause(clips, set(digests), "clip"))
-        if corpus in self.corpora:  # official splits repeat some texts, and are accepted with them
+        # Official splits repeat some texts, and are accepted with them; their people have names.
+        if corpus in self.corpora and licence_of(corpus) is not None:
             return found
-        if not clips:
-            found += self._alike(self._heard(examples, digests), "clip (encoded anew)")
+        other = {name: digest for name, digest in digests.items() if name not in clips}
+        found += self._alike(self._heard(examples, other), "clip (encoded anew)")
         long = {e.id: digest for e in examples if (digest := text_digest(e)) is not None}
         texts = {name: digest in self.texts for name, digest in long.items()}
         return found + self._alike(texts, f"text of {LONG_TEXT} words or more")
@@ -150,14 +170,15 @@ class _Memory:
         """Return whether the sound of some of the clips is known."""
         if not len(self.excerpts):
             return {}
-        chosen = set(sorted(digests, key=lambda name: digests[name] or b"")[:MOST_CLIPS])
+        names = set(sorted(digests, key=lambda name: digests[name] or b"")[:MOST_HEARD])
+        chosen = [example for example in examples if example.id in names]
         found = {}
         with Sounds() as sounds:
-            for example in examples:
-                if example.id in chosen:
-                    with contextlib.suppress(DataError):  # said by whoever needs the clip
-                        waveform = sounds.read(example, MOST_SECONDS)
-                        found[example.id] = waveform is not None and self.excerpts.hold(waveform)
+            for done, example in enumerate(chosen):
+                with contextlib.suppress(DataError):  # said by whoever needs the clip
+                    waveform = sounds.read(example, MOST_SECONDS)
+                    found[example.id] = waveform is not None and self.excerpts.hold(waveform)
+                self.progress("looking for training clips", done + 1, len(chosen))
         return found
 
     def _alike(self, found: Mapping[str, bool], noun: str) -> list[str]:

@@ -33,7 +33,7 @@ SCHEMA: Final = "mmser.training_data/1"
 TRAINING_DATA: Final = "training_data.json"
 DIGEST_BYTES: Final = 6  # of one row: 5,000 rows meet one of 60,000 others by chance in 1 of a million cases
 LONG_TEXT: Final = 8  # words: shorter sentences are said by anybody
-MOST_CLIPS: Final = 1_000  # of a split and corpus that are known by sound; of scored ones that are looked up
+MOST_CLIPS: Final = 1_000  # of a split and corpus that are known by sound
 SEEN: Final[tuple[Split, ...]] = ("train", "validation")
 PACKED: Final = dict.fromkeys(("dialogues", "unnamed", "clips", "texts"), DIGEST_BYTES) | {
     "excerpts": EXCERPT_BYTES

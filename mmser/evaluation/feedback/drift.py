@@ -36,6 +36,7 @@ from mmser.record import Record
 FEW_ROWS: Final = 30  # of one pattern, with fewer of which nothing is compared
 FEW_CALLS: Final = 10  # with fewer, a bootstrap over calls finds drift where there is none too often
 MODERATE, LARGE = 0.1, 0.25  # PSI; from credit scoring (Siddiqi 2006), a habit and no test
+_DRAWN: Final = 1_000
 LENGTHS: Final = "lengths"  # among what is left out
 
 Reading = Literal["small", "moderate", "large"]
@@ -165,9 +166,7 @@ def drift(
 
 
 def _why_not(kind: str, rows: Ints, profile: ReferenceProfile) -> str:
-    if kind == ALL:
-        return ""
-    said = PATTERNS_SAID[kind]
+    said = PATTERNS_SAID.get(kind, "sound, words or both")
     if kind not in profile.parts:  # another kind's confidence would look like drift
         why = f" ({profile.lacks[kind]})" if kind in profile.lacks else ""
         return (
@@ -272,9 +271,12 @@ class _Compared:
         self.counts = counts  # (calls, kinds)
         self.now, self.then = shares_of(counts.sum(0)), np.asarray(then)
         self.distance = np.abs(self.now - self.then).sum() / 2  # total variation
-        chosen = rng.multinomial(calls, np.full(calls, 1 / calls), size=draws)
+        sums = []
+        for first in range(0, draws, _DRAWN):  # some at a time: calls times draws may be more than memory
+            size = min(_DRAWN, draws - first)
+            sums.append(rng.multinomial(calls, np.full(calls, 1 / calls), size=size) @ counts)
         # The spread over resampled groups is too small by (calls - 1) / calls.
-        moved = (shares_of(chosen @ counts) - self.now) * np.sqrt(calls / max(1, calls - 1))
+        moved = (shares_of(np.concatenate(sums)) - self.now) * np.sqrt(calls / max(1, calls - 1))
         drawn = rng.multivariate_normal(
             np.zeros(len(self.then)), np.asarray(spread), size=draws, method="eigh"
         )

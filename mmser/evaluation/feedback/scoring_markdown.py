@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from mmser.evaluation.feedback.drift import LENGTHS, Drift
-from mmser.evaluation.feedback.profile import PATTERNS_SAID
 from mmser.evaluation.feedback.scoring import FeedbackResult
 from mmser.evaluation.feedback.scoring_text import kind_said, p_said, psi_said, remarks
 from mmser.evaluation.page.markdown import inline
@@ -99,7 +98,7 @@ def _drift(moved: Drift) -> Iterator[str]:
     for one in moved.alone:
         shares = ", ".join(f"{label} {share:.1f} %" for label, share in one.now.items())
         yield inline(
-            f"{PATTERNS_SAID[one.data]} ({one.n:,} turns of {one.calls:,} calls): not compared, as "
+            f"{kind_said(moved, one.data)} ({one.n:,} turns of {one.calls:,} calls): not compared, as "
             f"{moved.left_out[one.data]}. Said: {shares}; median confidence {one.confidence:.2f}."
         )
     yield from _lengths(moved)

@@ -93,7 +93,7 @@ def _drift(moved: Drift) -> list[str]:
     for part in moved.parts:
         lines += _drift_part(part, kind_said(moved, part.data))
     for one in moved.alone:
-        lines += _said_alone(one, moved.left_out[one.data])
+        lines += _said_alone(moved, one)
     if moved.lengths is not None:
         lines += _lengths(moved.lengths)
     elif LENGTHS in moved.left_out:
@@ -126,11 +126,12 @@ def _drift_part(part: DriftPart, kind: str) -> list[str]:
     ]
 
 
-def _said_alone(one: SaidPart, why: str) -> list[str]:
+def _said_alone(moved: Drift, one: SaidPart) -> list[str]:
     most = sorted(one.now, key=lambda label: -one.now[label])
     shares = ", ".join(f"{plain(label)} {one.now[label]:.0f} %" for label in most if one.now[label])
     return [
-        f"  {PATTERNS_SAID[one.data]} ({one.n} of {_calls(one.calls)}): not compared, as {why}",
+        f"  {kind_said(moved, one.data)} ({one.n} of {_calls(one.calls)}): not compared, as "
+        f"{moved.left_out[one.data]}",
         f"    said        {shares}; median confidence {one.confidence:.2f}",
     ]
 

@@ -11,14 +11,14 @@ from mmser import __version__
 from mmser.data import Example
 from mmser.errors import DataError
 from mmser.evaluation.candidates import Candidate, Judge
-from mmser.evaluation.comparing.contenders import ALL, audio_only, contend, corpora_of, rows_of, text_only
+from mmser.evaluation.comparing.contenders import ALL, contend, corpora_of, rows_of
 from mmser.evaluation.damage.degradations import Degradation
 from mmser.evaluation.damage.robustness import compare_degraded
 from mmser.evaluation.defaults import DRAWS, ROBUSTNESS_ROWS
 from mmser.evaluation.division.data_info import data_info
 from mmser.evaluation.division.folds import Division, Fold
 from mmser.evaluation.judged import Judged, join, name_of, where
-from mmser.evaluation.judging import Alter, as_it_is, is_labelled
+from mmser.evaluation.judging import Alter, is_labelled
 from mmser.evaluation.recognised import RecognisedWords
 from mmser.evaluation.result import (
     SCHEMA,
@@ -36,7 +36,6 @@ from mmser.evaluation.scores.intensity_scores import intensity_scores
 from mmser.evaluation.scores.multi_label import multi_label_scores
 from mmser.evaluation.scores.timeline_scores import dialogue_timeline
 from mmser.evaluation.telling import (
-    dialogue_sizes,
     joined,
     leaks,
     one_class,
@@ -45,6 +44,7 @@ from mmser.evaluation.telling import (
     unknown_labels,
     unscored_labels,
 )
+from mmser.evaluation.views import ONE_KIND, is_of_one_kind, views_of
 from mmser.progress import ProgressCallback, ignore_progress
 
 # Scores of calls made of clips; or why none could be made, None where there are no such clips.
@@ -269,20 +269,13 @@ class Evaluator:
             self.heard.validation.append(judge.judge(rows, fold=fold.name))
 
     def _views(self, fold: Fold, judge: Judge) -> None:
-        rows = fold.test
-        sound, words = any(e.audio for e in rows), any(e.text for e in rows)
-        views: dict[str, tuple[Alter, bool]] = {}
-        if sound and words:
-            views |= {"audio only": (audio_only, True), "text only": (text_only, True)}
-        if any(count > 1 for count in dialogue_sizes(rows)):
-            views["without context"] = (as_it_is, False)
-        for name, (alter, context) in views.items():
-            fit = [e for e in rows if name != "audio only" or e.audio]
-            fit = [e for e in fit if name != "text only" or e.text]
-            if any(is_labelled(e) for e in fit):
-                self.progress.step = name
-                said = judge.judge(fit, alter=alter, context=context, fold=fold.name)
-                self.heard.others.setdefault(name, []).append(said)
+        for view in views_of(fold.test):
+            self.progress.step = view.name
+            said = judge.judge(view.rows, alter=view.alter, context=view.context, fold=fold.name)
+            kept = np.array([name_of(example) in view.told for example in said.examples], np.bool_)
+            self.heard.others.setdefault(view.name, []).append(where(said, kept))
+        if is_of_one_kind(fold.test):
+            self.heard.warnings.append(ONE_KIND)
 
     def _baseline(self, fold: Fold, baseline: Candidate) -> None:
         try:

@@ -1,5 +1,6 @@
 """What a result says beside its numbers: how the data were divided, marks, what is not scored."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -53,13 +54,10 @@ def some_rows(examples: Sequence[Example], most: int, seed: int) -> list[Example
     return [example for example in examples if name_of(example) in kept]
 
 
-def dialogue_sizes(examples: Sequence[Example]) -> list[int]:
-    """Return the number of rows of each dialogue."""
-    sizes: dict[str, int] = {}
-    for example in examples:
-        if example.dialogue_id is not None:
-            sizes[example.dialogue_id] = sizes.get(example.dialogue_id, 0) + 1
-    return list(sizes.values())
+def in_dialogues(examples: Sequence[Example]) -> list[Example]:
+    """Return the rows that have others of their dialogue beside them."""
+    sizes = Counter(example.dialogue_id for example in examples if example.dialogue_id is not None)
+    return [e for e in examples if e.dialogue_id is not None and sizes[e.dialogue_id] > 1]
 
 
 def unknown_labels(judged: Judged) -> list[str]:

@@ -449,8 +449,8 @@ def test_the_clean_rows_come_first_with_their_value_and_number():
     assert "clean, 1,542 rows" in page and said(whole) in page and said(fewer) in page
     lines = render_text(record).splitlines()
     first = next(place for place, line in enumerate(lines) if line.startswith("Costs most"))
-    assert lines[first + 1] == "  clean: UAR 65.0 [60.0, 69.0] (1542 rows)"
-    assert lines[first + 2] == "  clean: UAR 64.9 [59.9, 68.9] (1539 rows)"
+    assert lines[first + 1] == "  clean, rows with words: UAR 65.0 [60.0, 69.0] (1542 rows)"
+    assert lines[first + 2] == "  clean, rows with sound: UAR 64.9 [59.9, 68.9] (1539 rows)"
     assert lines[first + 3].startswith("  babble 0 dB: UAR 47.1") and lines[first + 3].endswith("(1539 rows)")
 
 

@@ -112,11 +112,15 @@ def _part(part: Part) -> list[str]:
 
 def _contenders(rows: Sequence[Contender]) -> list[str]:
     width = max(len(row.name) for row in rows)
-    return [
-        f"  {row.name:<{width}}  {row.data}: {row.metric} {shown(row.value)}, difference "
-        f"{shown(row.difference)} ({row.n} rows){'; ' + row.note if row.note else ''}{_why_none(row.value)}"
-        for row in rows
-    ]
+    lines = []
+    for row in rows:
+        digits = 3 if row.metric in ("CCC", "MCC") else 1
+        note = f"; {row.note}" if row.note else ""
+        lines.append(
+            f"  {row.name:<{width}}  {row.data}: {row.metric} {shown(row.value, digits)}, difference "
+            f"{shown(row.difference, digits)} ({row.n} rows){note}{_why_none(row.value)}"
+        )
+    return lines
 
 
 def _robustness(evaluation: Evaluation) -> list[str]:
@@ -125,7 +129,10 @@ def _robustness(evaluation: Evaluation) -> list[str]:
     rows.sort(key=lambda row: -(row.loss.value or 0.0))
     lines = [f"Costs most, of {len(rows)} ways to damage the input ({first})"]
     worst = rows[:WORST]
-    lines += [f"  clean: {row.metric} {shown(clean_score(row))} ({row.n} rows)" for row in clean_rows(worst)]
+    lines += [
+        f"  clean, rows with {row.kind}: {row.metric} {shown(clean_score(row))} ({row.n} rows)"
+        for row in clean_rows(worst)
+    ]
     return lines + [
         f"  {row.name}: {row.metric} {shown(row.value)}, loss {shown(row.loss)}, "
         f"{row.flip_rate:.0f} % of the answers flip ({row.n} rows)"

@@ -212,7 +212,7 @@ def _turns(call: _Call, corpus: str, agent_reason: str | None) -> list[Example]:
             why = "is of unknown role" if role == "unknown" else f"belongs to the {role}"
             raise row.error(
                 f"the turn {turn.id} of {call.name} {why} and may not be labelled; "
-                "say who speaks in the column role, or give agent_reason for agents"
+                "say who speaks in the column role, or, for agents, state agent_reason in a configuration"
             )
         timed = turn.start is not None and turn.end is not None
         own = f"{call.name}/{turn.role}.{turn.speaker or turn.channel or 0}"

@@ -187,7 +187,10 @@ def by_speaker(examples: Sequence[Example], splits: Splits, corpus: str) -> list
     names = [None if e.speaker is None else e.speaker.removeprefix(f"{corpus}/") for e in examples]
     nameless = next((e.id for e, name in zip(examples, names, strict=True) if name is None), None)
     if nameless is not None:
-        raise DataError(f"{corpus}: the row {nameless} has no speaker, so splits by speaker cannot be made")
+        raise DataError(
+            f"{corpus}: the row {nameless} has no speaker, so splits by speaker cannot be made; "
+            "fill the column speaker, or give a column split"
+        )
     parts = assign_splits(splits, {str(name) for name in names}, corpus)
     named = named_splits(splits, corpus)
     whole: dict[str, tuple[Split, str]] = {}  # by dialogue, and who is named in it

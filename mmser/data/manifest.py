@@ -131,7 +131,8 @@ def _folder_examples(folder: Path, prefix: str, corpus: str, split: Split | None
         ]
     if not examples:
         raise DataError(
-            f"{folder} holds neither metadata.csv nor folders of clips named {', '.join(EMOTIONS)}"
+            f"{folder} holds neither metadata.csv nor folders of clips named {', '.join(EMOTIONS)}; "
+            "put the clips into folders so named, or list them in a manifest"
         )
     return examples
 
@@ -318,5 +319,8 @@ def _clip(row: Row, audio: str) -> Path:
 def _unique(examples: list[Example], path: Path) -> list[Example]:
     twice = [key for key, n in Counter((e.corpus, e.id) for e in examples).items() if n > 1]
     if twice:
-        raise DataError(f"{path} has the same id on several rows: {listing(name for _, name in twice)}")
+        raise DataError(
+            f"{path} has the same id on several rows: {listing(name for _, name in twice)}; "
+            "give each row one of its own, or leave the column id out"
+        )
     return examples

@@ -54,7 +54,9 @@ def _read_span(example: Example) -> Waveform:
     with open_recording(example.audio) as recording:
         waveform = read_span(recording, example.start, example.end or None, example.channel, MAX_SECONDS)
     if not len(waveform):
-        raise AudioError(f"the part of {example.audio} from {example.start or 0:g} s on lasts no time")
+        raise AudioError(
+            f"the part of {example.audio} from {example.start or 0:g} s on lasts no time; correct its times"
+        )
     return waveform
 
 

@@ -32,7 +32,9 @@ def render_text(evaluation: Evaluation) -> str:
         lines += ["", "Gaps between groups", *_gaps(evaluation)]
     if evaluation.left_out:
         name, why = next(iter(evaluation.left_out.items()))
-        lines += ["", f"{len(evaluation.left_out)} rows got no answer; the first, {name}: {why}"]
+        count = len(evaluation.left_out)
+        told = "1 row got no answer," if count == 1 else f"{count:,} rows got no answer; the first,"
+        lines += ["", f"{told} {name}: {why}"]
     lines += [f"Note: {warning}" for warning in evaluation.warnings]
     return "\n".join(map(_visible, lines))
 

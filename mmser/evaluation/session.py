@@ -18,6 +18,7 @@ from mmser.evaluation.damage.degradations import Degradation, altered, read_surr
 from mmser.evaluation.defaults import FOLDS
 from mmser.evaluation.division.folds import require_clean
 from mmser.evaluation.division.known_speakers import known_by, require_unseen
+from mmser.evaluation.division.near_copies import near_copies
 from mmser.evaluation.division.protocols import make_folds
 from mmser.evaluation.division.training_data import read_training_data
 from mmser.evaluation.evaluating import Damage, Spliced, Steps
@@ -112,7 +113,9 @@ class Session:
         check_answerable(self.scored, self.labels())
         if any(example.corpus == ALL for example in self.examples):
             raise DataError(f"a corpus is called {ALL!r}, which stands for all together here; rename it")
-        marks = [require_clean(fold, plan.allow_overlap) for fold in self.division.folds]
+        near, told = near_copies(self.division, self.sounds, self.steps)
+        marks = [require_clean(fold, plan.allow_overlap, near) for fold in self.division.folds]
+        self.warnings += told
         self.mark = joined(*marks)
         tested = [example for fold in self.division.folds for example in fold.test]
         self.warnings += [*script, *self.division.warnings, *unnamed(self.scored), *repeated(self.scored)]

@@ -227,7 +227,9 @@ def draw_validation(examples: Sequence[Example], groups: Sequence[str], *seed: o
 # --- the guard -------------------------------------------------------------------------------------------
 
 
-def require_clean(fold: Fold, allow_overlap: bool) -> str | None:
+def require_clean(
+    fold: Fold, allow_overlap: bool, near: Sequence[tuple[Example, Example]] = ()
+) -> str | None:
     """Return the mark that must stand beside every number of a fold; None if it needs none.
 
     Beside what `require_disjoint` looks at, no two parts may hold the same bytes of sound (and the same part
@@ -236,13 +238,15 @@ def require_clean(fold: Fold, allow_overlap: bool) -> str | None:
     Args:
         fold: also one that was dealt here.
         allow_overlap: whether a fold that leaks, or may, is taken all the same.
+        near: pairs of rows of one recording, encoded differently: see `near_copies`.
 
     Raises:
         LeakingSplitError: if a speaker, a dialogue or a clip is in two parts, or it cannot be told.
         DataError: if a clip is missing.
     """
     mark = require_disjoint(to_dataset(fold.rows), allow_overlap)
-    copies = copies_across(fold)
+    pairs = [*copies_across(fold), *_apart(fold, near)]
+    copies = list({frozenset(map(name_of, pair)): pair for pair in pairs[::-1]}.values())[::-1]
     if not copies:
         return mark
     one, other = copies[0]
@@ -255,6 +259,13 @@ def require_clean(fold: Fold, allow_overlap: bool) -> str | None:
         )
     added = f"overlap allowed: {what} ({pair})"
     return added if mark is None else f"{mark}; {added}"
+
+
+def _apart(fold: Fold, pairs: Sequence[tuple[Example, Example]]) -> list[tuple[Example, Example]]:
+    """Return the pairs of which each is in another part."""
+    rows = {name_of(example): example for example in fold.rows}
+    known = [(rows.get(name_of(one)), rows.get(name_of(other))) for one, other in pairs]
+    return [(one, other) for one, other in known if one and other and one.split != other.split]
 
 
 def copies_across(fold: Fold) -> list[tuple[Example, Example]]:

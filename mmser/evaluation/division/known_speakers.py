@@ -30,7 +30,7 @@ from mmser.evaluation.sounds import Sounds
 from mmser.progress import ProgressCallback, ignore_progress
 
 UNKNOWN: Final = "it is not known what the model was trained on"
-COMMON: Final = 0.01  # of long texts or of sounds: so many may be alike by chance, or be quoted
+COMMON: Final = 0.01  # of long texts: so many may be alike by chance, or be quoted
 MOST_HEARD: Final = 300  # clips of a corpus that are looked up by sound, drawn by their digests
 _NONE: Final = OfficialSplit()
 
@@ -60,7 +60,7 @@ def require_unseen(
         LeakingSplitError: if a speaker, a dialogue, a clip or an unnamed writer's row trained or validated
             the model, or a row has no speaker and the model was trained on its corpus, unless
             `OFFICIAL_SPLITS` accepts it, or it is allowed; but in published corpora that it was trained on,
-            also if more than `COMMON` of the long texts, or of the clips that are looked up by sound, did.
+            also if a clip that is looked up by sound, or more than `COMMON` of the long texts, did.
         DataError: if a clip is missing.
     """
     if known is None:
@@ -161,10 +161,14 @@ class _Memory:
         if corpus in self.corpora and licence_of(corpus) is not None:
             return found
         other = {name: digest for name, digest in digests.items() if name not in clips}
-        found += self._alike(self._heard(examples, other), "clip (encoded anew)")
+        heard = self._heard(examples, other)
+        if again := Counter(name for name, is_known in heard.items() if is_known):
+            found.append(self._clause(again, set(heard), "clip (encoded anew)"))
         long = {e.id: digest for e in examples if (digest := text_digest(e)) is not None}
-        texts = {name: digest in self.texts for name, digest in long.items()}
-        return found + self._alike(texts, f"text of {LONG_TEXT} words or more")
+        texts = Counter(name for name, digest in long.items() if digest in self.texts)
+        if len(texts) > max(1, COMMON * len(long)):
+            found.append(self._clause(texts, set(long), f"text of {LONG_TEXT} words or more"))
+        return found
 
     def _heard(self, examples: Sequence[Example], digests: Mapping[str, bytes | None]) -> dict[str, bool]:
         """Return whether the sound of some of the clips is known."""
@@ -180,13 +184,6 @@ class _Memory:
                     found[example.id] = waveform is not None and self.excerpts.hold(waveform)
                 self.progress("looking for training clips", done + 1, len(chosen))
         return found
-
-    def _alike(self, found: Mapping[str, bool], noun: str) -> list[str]:
-        """Return a clause for what is known of rows, if it is more than may be by chance."""
-        known = Counter(name for name, is_known in found.items() if is_known)
-        if len(known) < 2 or len(known) <= COMMON * len(found):
-            return []
-        return [self._clause(known, set(found), noun)]
 
     def mark(self, corpus: str, examples: Sequence[Example]) -> str | None:
         """Return what stands beside numbers of rows without a problem."""

@@ -11,6 +11,7 @@ from mmser.cli.evaluate import PROTOCOL
 from mmser.cli.options import MAX_SEED, Debug, Quiet, Threads, given_options, some_path
 from mmser.cli.request import Request
 from mmser.errors import DataError, UsageError
+from mmser.evaluation.defaults import LEAST_FOLDS
 from mmser.report.writing import require_writable
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def baseline(
     protocol: Annotated[str, typer.Option(help=PROTOCOL)] = Request.protocol,
     split: Annotated[str, typer.Option(help="That is scored: test or validation.")] = Request.split,
     folds: Annotated[
-        int, typer.Option(min=3, max=1000, help="Of speaker-folds and text-independent.")
+        int, typer.Option(min=LEAST_FOLDS, max=1000, help="Of speaker-folds and text-independent.")
     ] = Request.folds,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of folds, trainings and intervals.")] = 0,
     draws: Annotated[int, typer.Option(min=100, max=100_000, help="Of the bootstrap.")] = Request.draws,

@@ -12,6 +12,7 @@ from mmser.cli.option_checks import check_feedback_options
 from mmser.cli.options import MAX_SEED, Debug, Quiet, Threads, given_options, some_path
 from mmser.cli.request import MOST_SPLICED, Request
 from mmser.errors import UsageError
+from mmser.evaluation.defaults import LEAST_FOLDS
 
 EPILOG = """Examples:
 
@@ -57,7 +58,7 @@ def evaluate(
         str, typer.Option(help="That is scored: test, validation, or all rows.")
     ] = Request.split,
     folds: Annotated[
-        int, typer.Option(min=3, max=1000, help="Of speaker-folds and text-independent.")
+        int, typer.Option(min=LEAST_FOLDS, max=1000, help="Of speaker-folds and text-independent.")
     ] = Request.folds,
     seed: Annotated[
         int | None,
@@ -125,6 +126,14 @@ def evaluate(
             parser=some_path,
             metavar="PATH",
             help="Of trainings: checkpoints and models; OUTPUT/work if left out.",
+        ),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Of a configuration to train, as after `mmser train`; may be repeated.",
         ),
     ] = None,
     restart: Annotated[
@@ -205,6 +214,7 @@ def evaluate(
             folds=folds,
             seed=seed or 0,
             training_seed=seed,
+            overrides=tuple(overrides or ()),
             draws=draws,
             baselines=baselines,
             views=views,

@@ -204,8 +204,8 @@ def _trained(request: Request, session: Session) -> Candidate:
 def _configuration(request: Request) -> "TrainingConfig":
     from mmser.training.config import read_config
 
-    seed = request.training_seed
-    return read_config(Path(request.model), [] if seed is None else [f"seed={seed}"])
+    seed = [] if request.training_seed is None else [f"seed={request.training_seed}"]
+    return read_config(Path(request.model), [*request.overrides, *seed])
 
 
 def _recogniser(request: Request, session: Session) -> RecognisedWords | None:

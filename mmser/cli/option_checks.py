@@ -74,7 +74,7 @@ def _check_trained(request: Request) -> None:
                 "already; give a configuration to train (.yaml), see `mmser baseline`, or leave --protocol "
                 "out"
             )
-        for name in ("work", "restart"):
+        for name in ("work", "restart", "overrides"):
             if name in request.given:
                 raise UsageError(
                     f"{_typed(name)} is of trainings, and {request.model} is trained already; leave it out, "
@@ -83,4 +83,6 @@ def _check_trained(request: Request) -> None:
 
 
 def _typed(name: str) -> str:
+    if name == "overrides":
+        return "--set"
     return f"--{name.replace('_', '-')}"

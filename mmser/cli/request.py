@@ -39,6 +39,7 @@ class Request:
     allow_overlap: bool = False
     work: Path | None = None
     restart: bool = False
+    overrides: tuple[str, ...] = ()  # of a configuration to train
     training_seed: int | None = None  # None = the configuration's own
     threads: int = 1
     quiet: bool = False
@@ -60,6 +61,7 @@ class Request:
             if value is not None
         }
         shown["model"] = Path(self.model).name if Path(self.model).exists() else self.model
+        shown["overrides"] = " ".join(self._overrides())
         return shown | {"command": self._command(shown)}
 
     def _command(self, shown: Mapping[str, str]) -> str:
@@ -73,8 +75,14 @@ class Request:
                 continue
             if self.command == "baseline" and name not in SHARED:
                 continue
-            if isinstance(value, bool):
+            if name == "overrides":
+                words += [word for one in self._overrides() for word in ("--set", shlex.quote(one))]
+            elif isinstance(value, bool):
                 words.append(option if value else option.replace("--", "--no-", 1))
             else:
                 words += [option, shlex.quote(shown[name])]
         return " ".join(words)
+
+    def _overrides(self) -> list[str]:
+        pairs = (text.partition("=") for text in self.overrides)
+        return [f"{key}={Path(value).name if Path(value).exists() else value}" for key, _, value in pairs]

@@ -30,6 +30,15 @@ COLUMNS = tuple(FEATURES)
 MAX_AGE = 130.0  # years
 # What an AudioFolder calls two of our columns.
 _FOLDER_NAMES = {"file_name": "audio", "label": "emotion"}
+# What others call the columns: an error offers the right word.
+_COLUMN_NAMES = {"file": "audio", "filename": "audio", "path": "audio", "wav": "audio"} | {
+    "label": "emotion",
+    "sentence_text": "text",
+    "transcript": "text",
+    "transcription": "text",
+    "speaker_id": "speaker",
+    "person": "speaker",
+}
 _SPLIT_FOLDERS: Mapping[str, Split] = {
     "train": "train",
     "training": "train",
@@ -199,7 +208,8 @@ def _meant(path: Path, column: str, known: Sequence[str]) -> str:
         if sign in column and path.suffix.lower() != ".jsonl":
             wanted = "tabs" if path.suffix.lower() == ".tsv" else "commas"
             return f"its columns seem to be parted by {name}; save it with {wanted}"
-    return nearest(column, known)
+    meant = _COLUMN_NAMES.get(column.lower())
+    return f"did you mean {meant!r}?" if meant in known else nearest(column, known)
 
 
 def _comma(kind: str) -> str:

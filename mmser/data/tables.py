@@ -14,7 +14,12 @@ from mmser.labels import EMOTIONS
 
 # What other corpora and tools call the classes of the house: an error offers the right word.
 SYNONYMS = {
+    "afraid": "fear",
     "angry": "anger",
+    "annoyed": "anger",
+    "furious": "anger",
+    "scared": "fear",
+    "unhappy": "sadness",
     "disgusted": "disgust",
     "excited": "happiness",
     "fearful": "fear",
@@ -249,7 +254,7 @@ class Row:
         Raises:
             DataError: if one is not in `EMOTIONS`, or is there twice.
         """
-        found = [label.strip() for label in (self.text(column) or "").split("|") if label.strip()]
+        found = [label for part in (self.text(column) or "").split("|") if (label := part.strip().lower())]
         for label in found:
             if label not in EMOTIONS:
                 raise self.error(f"the emotion {label!r} is unknown; {nearest(label, EMOTIONS)} {CLASSES}")
@@ -266,7 +271,7 @@ def require_emotions(rows: Sequence[Row], column: str = "emotion") -> None:
     """
     found: dict[str, list[Row]] = {}
     for row in rows:
-        for word in dict.fromkeys(part.strip() for part in (row.text(column) or "").split("|")):
+        for word in dict.fromkeys(part.strip().lower() for part in (row.text(column) or "").split("|")):
             if word and word not in EMOTIONS:
                 found.setdefault(word, []).append(row)
     if len(found) < 2:

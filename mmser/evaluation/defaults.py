@@ -2,6 +2,7 @@
 
 from typing import Final
 
+LEAST_FOLDS: Final = 3  # one trains, one validates, one tests
 FOLDS: Final = 5  # of speaker-disjoint and text-independent folds
 DRAWS: Final = 1000  # of the bootstrap
 ROBUSTNESS_ROWS: Final = 200  # of each corpus are damaged

@@ -101,8 +101,9 @@ def leaks(training_mark: str) -> list[str]:
 
 
 def joined(*texts: str | None) -> str | None:
-    """Return marks as one text, each once; None without any."""
-    return "; ".join(dict.fromkeys(text for text in texts if text)) or None
+    """Return marks as one text, each clause once; None without any."""
+    clauses = [clause for text in texts if text for clause in text.split("; ")]
+    return "; ".join(dict.fromkeys(clauses)) or None
 
 
 def without_scripts(examples: Sequence[Example]) -> tuple[list[Example], list[str]]:

@@ -53,6 +53,7 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("--spliced-calls", "1000000"), "100"),
         (("--draws", "10000000"), "100000"),
         (("--model-dir", "w"), "--model-dir does nothing without --asr"),
+        (("--set", "seed=1"), "--set is of trainings"),
         (("--asr", "smal"), "whisper:small"),
         (("--work", "w", "--from-feedback", "f.jsonl"), "leave one of the two out"),
     ],

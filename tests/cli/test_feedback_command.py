@@ -71,7 +71,8 @@ def test_tables_with_whole_names_and_a_markdown_beside_the_json(mmser, folder: P
     found = FeedbackResult.from_dict(json.loads((tmp_path / "out" / "feedback_evaluation.json").read_text()))
     assert found.drift is not None and found.drift.lengths is not None
     page = (tmp_path / "out" / "feedback.md").read_text("utf-8")
-    assert f"48 corrected turns of 12 calls, 24 confirmed. Model own, revision {info.revision}; " in page
+    assert "48 corrected turns of 12 calls, 24 of them confirmed as they were. " in page
+    assert f"Model own, revision {info.revision}; " in page
     assert "seed 0" in page and "| UAR, % (chance" in page and "no random sample" in page
     heads = ["Scores", "Heard as (rows) and said (columns)", "Turns by call", "Drift: what is said here"]
     assert all(f"### {head}" in page for head in heads)

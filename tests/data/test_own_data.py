@@ -60,6 +60,8 @@ def test_a_manifest_keeps_what_it_says(folder: Path, kind: str):
     [
         ("audio;emotion\na/1.wav;anger\n", "parted by semicolons; save it with commas"),
         ("audio,emotoin\na/1.wav,anger\n", "unknown column 'emotoin'; did you mean 'emotion'"),
+        ("file,emotion\na/1.wav,anger\n", "unknown column 'file'; did you mean 'audio'"),
+        ("audio,emotion\na/1.wav,scared\n", "did you mean 'fear'"),
         ("audio,emotion\na/1.wav,angry\n", "line 2: the emotion 'angry' is unknown; did you mean 'anger'"),
         ("audio,emotion\na/1.wav,anger|anger\n", "line 2: emotion names an emotion twice"),
         (
@@ -174,6 +176,13 @@ def test_folders_that_are_no_classes_are_refused(tmp_path: Path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"neither metadata\.csv nor folders"):
         read_audio_folder(tmp_path / "empty")
+
+
+def test_capitals_of_emotions_do_not_matter(tmp_path: Path):
+    write_clip(tmp_path / "a.wav", 1)
+    write(tmp_path / "own.csv", "audio,emotion\na.wav,Anger|SADNESS\n")
+    (row,) = examples_of(read_manifest(tmp_path / "own.csv"))
+    assert row.emotions == ("anger", "sadness")
 
 
 # --- calls -----------------------------------------------------------------------------------------------

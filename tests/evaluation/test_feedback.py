@@ -260,6 +260,9 @@ def test_the_text_holds_the_numbers_and_no_escapes(tmp_path: Path):
         line(2, 1, "neutral", model_id=evil),
     )
     text = render_feedback_text(score_feedback(found))
-    assert "2 corrected turns of 2 calls · 1 confirmed" in text and "no random sample" in text
+    assert (
+        "2 corrected turns of 2 calls · 1 of them confirmed as they were" in text
+        and "no random sample" in text
+    )
     assert "UAR 50.0" in text and REVISION[:12] in text and "dialogue" not in text
     assert not set(text) & set("\x1b\u202e")

@@ -332,6 +332,10 @@ def test_the_card_states_the_criterion_and_a_mark_where_it_is_not_met(folder: Pa
     assert "--force" not in card
     write_recalibrated(folder, tmp_path / "forced", forced(found), "")
     assert "Note: written with --force although" in (tmp_path / "forced" / "README.md").read_text("utf-8")
+    assert (
+        "not shown to be better"
+        in json.loads((tmp_path / "forced" / "config.json").read_text())["training_mark"]
+    )
 
 
 def test_what_is_written_beside_the_folder_is_there_with_it_or_not_at_all(folder: Path, tmp_path: Path):

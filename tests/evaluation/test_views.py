@@ -1,7 +1,8 @@
-"""Views are judged where they take something away, and nowhere else."""
+"""Views are judged where they take something away, and nowhere else; marks are told once."""
 
 from pathlib import Path
 
+from mmser.evaluation.telling import joined
 from mmser.evaluation.views import is_of_one_kind, views_of
 from tests.data.audit_fixtures import made
 
@@ -34,3 +35,8 @@ def test_context_is_taken_from_turns_that_have_some():
 def test_unlabelled_turns_are_no_reason_for_a_view():
     silent = [made(id=str(i), text="hi", emotions=(), dialogue_id="made/call") for i in (0, 1)]
     assert views_of([READ, *silent]) == []
+
+
+def test_a_mark_is_told_once_however_many_say_it():
+    assert joined("a: x; b: y", None, "b: y", "c: z") == "a: x; b: y; c: z"
+    assert joined(None, "") is None

@@ -34,12 +34,17 @@ def test_each_fold_has_a_model_of_its_own_that_never_saw_what_it_answers(
     mmser: Ran, config: Path, tmp_path: Path
 ):
     arguments = ["evaluate", config, "--protocol", "speaker-folds", "--folds", 3, "--draws", 100]
-    arguments += ["--baselines", "majority", "--work", tmp_path / "work", "--quiet"]
+    arguments += ["--baselines", "majority", "--work", tmp_path / "work", "--quiet", "--set", "joint.steps=4"]
     code, _, err = mmser(*arguments, "-o", tmp_path / "out")
     assert (code, err) == (0, "")
     said = Evaluation.from_dict(json.loads((tmp_path / "out" / "evaluation.json").read_text("utf-8")))
     assert (said.model.id, said.model.kind) == ("tiny", "training") and len(said.protocol.folds) == 3
     assert [row.name for row in said.views] == ["audio only", "text only"]
+    assert said.settings["command"].endswith("--set joint.steps=4")
+    assert 4 in [
+        json.loads(row).get("step")
+        for row in (tmp_path / "work" / folder_name("fold 1") / "joint.jsonl").open()
+    ]
     answers = read_answers(tmp_path / "out" / "answers.csv")
     assert len(answers) == 18 and set(answers.fold) == {"fold 1", "fold 2", "fold 3"}
     for fold in said.protocol.folds:

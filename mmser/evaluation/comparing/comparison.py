@@ -22,8 +22,10 @@ from mmser.evaluation.scores.change_scores import NO_CHANGE, average_precision, 
 from mmser.evaluation.scores.emotion_scores import METRICS, tables_of
 from mmser.evaluation.scores.intensity_scores import concordance, moments
 from mmser.evaluation.scores.resampling import (
+    SURE,
     CountMetric,
     Resampler,
+    least_p,
     mean_of_sums,
     paired_count_difference,
     permutation_p,
@@ -36,7 +38,6 @@ from mmser.record import Record
 SCHEMA: Final = "mmser.comparison/1"
 NLL, CCC, MCC, AP = "NLL", "intensity CCC", "change MCC", "change AP"
 NAMES: Final = (*METRICS, NLL, CCC, MCC, AP)
-SURE: Final = 0.05  # p, corrected over the corpora, under which a difference is said to be shown
 
 Verdict = Literal["A better", "B better", "borderline", "no difference shown", "not decidable"]
 
@@ -169,11 +170,6 @@ def verdict_of(one: Difference, p_holm: float | None, tests: int = 1) -> Verdict
     if not apart:
         return "no difference shown"
     return "A better" if (gap.value > 0) != (one.metric == NLL) else "B better"
-
-
-def least_p(groups: int) -> float:
-    """Return the smallest p that swapping whole groups can give: none and all swapped are as large."""
-    return 2.0 ** (1 - groups)
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

@@ -4,15 +4,14 @@ from typing import Final
 
 from mmser.evaluation.comparing.comparison import (
     AP,
-    SURE,
     ComparedPart,
     Comparison,
     Difference,
     Side,
-    least_p,
 )
 from mmser.evaluation.page.terminal import shown
 from mmser.evaluation.scores.emotion_scores import METRICS
+from mmser.evaluation.scores.resampling import SURE, least_p
 from mmser.report.terminal import plain
 
 RULE: Final = (

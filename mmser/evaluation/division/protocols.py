@@ -11,7 +11,7 @@ from mmser.data.audit import OFFICIAL_SPLITS
 from mmser.data.schema import SPLITS
 from mmser.data.tables import listing, nearest
 from mmser.errors import DataError, UsageError
-from mmser.evaluation.defaults import FOLDS
+from mmser.evaluation.defaults import FOLDS, LEAST_FOLDS
 from mmser.evaluation.division.folds import (
     Division,
     Plan,
@@ -123,7 +123,7 @@ def _check(protocol: str, folds: int, sentence_groups: int, split: str) -> None:
         raise UsageError(f"the split {split!r} cannot be scored; give test or validation")
     if split != "test" and protocol != "split":
         raise UsageError(f"{protocol} scores the rows that its folds test; {split} goes with protocol split")
-    if folds < 3 and protocol in ("speaker-folds", "text-independent"):
+    if folds < LEAST_FOLDS and protocol in ("speaker-folds", "text-independent"):
         raise UsageError(
             f"{folds} folds are too few, as one tests, one validates and the others train; give 3 or more"
         )
@@ -172,8 +172,9 @@ def _require_parts(plans: Sequence[Plan], protocol: str) -> None:
 def _require_parts_of(sizes: Mapping[str, int], count: int, held: str, asked: str) -> None:
     if len(sizes) < count:
         raise DataError(
-            f"{held}, and {count} {asked} are asked for; ask for fewer, leave this corpus out, or choose "
-            "another protocol"
+            f"{held}, and {count} {asked} are asked for; "
+            + (f"ask for {len(sizes)}, " if len(sizes) >= LEAST_FOLDS else "")
+            + "leave this corpus out, or choose another protocol"
         )
 
 

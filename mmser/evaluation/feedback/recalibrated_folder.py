@@ -46,6 +46,9 @@ of several pieces whose emotions are about equally probable. The licence of the 
 """
 
 
+FORCED: Final = "temperatures refitted on corrections, not shown to be better (forced)"
+
+
 def check_target(model: Path, target: Path) -> None:
     """Refuse a folder that holds something, or lies in the model's.
 
@@ -93,6 +96,9 @@ def write_recalibrated(
     check_target(model, target)
     config = json.loads((model / CONFIG).read_text("utf-8"))
     config["calibration"] = {**config.get("calibration", {}), **found.new}
+    if found.forced:
+        mark = (config.get("training_mark", ""), FORCED)
+        config["training_mark"] = "; ".join(text for text in mark if text)
     fault = find_fault(config)
     if fault is not None:
         raise ModelError(

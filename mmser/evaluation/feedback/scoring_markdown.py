@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from mmser.evaluation.feedback.drift import LENGTHS, Drift
 from mmser.evaluation.feedback.scoring import FeedbackResult
-from mmser.evaluation.feedback.scoring_text import kind_said, p_said, psi_said, remarks
+from mmser.evaluation.feedback.scoring_text import calls_said, kind_said, p_said, psi_said, remarks
 from mmser.evaluation.page.markdown import inline
 from mmser.evaluation.page.terminal import shown
 
@@ -13,7 +13,8 @@ def render_feedback_markdown(result: FeedbackResult) -> str:
     """Return the scores with what they are of: data, turns, model revision and seed."""
     blocks = [
         "## Past reports against corrections",
-        f"{result.n:,} corrected turns of {len(result.calls):,} calls, {result.confirmed:,} confirmed. "
+        f"{result.n:,} corrected turns of {calls_said(len(result.calls))}, {result.confirmed:,} of them "
+        "confirmed as they were. "
         f"Model {inline(result.model_id)}, revision {inline(result.model_revision)}; {result.draws:,} draws, "
         f"seed {result.seed}; mmser {inline(result.mmser_version)}.",
         inline(result.sample),

@@ -27,7 +27,7 @@ def render_feedback_text(result: FeedbackResult) -> str:
     lines = [
         # Names come from files that anybody may have written: none may move the cursor.
         f"{plain(result.model_id)} {plain(result.model_revision[:12])} · {result.n} corrected turns of "
-        f"{_calls(len(result.calls))} · {result.confirmed} confirmed",
+        f"{calls_said(len(result.calls))} · {result.confirmed} of them confirmed as they were",
         result.sample,
         "",
         f"  emotion      UAR {shown(emotion.uar)} · WA {shown(emotion.accuracy)} · macro-F1 "
@@ -56,8 +56,9 @@ def render_feedback_text(result: FeedbackResult) -> str:
     return "\n".join(lines)
 
 
-def _calls(count: int) -> str:
-    return f"{count} call{'s' if count != 1 else ''}"
+def calls_said(count: int) -> str:
+    """Return "1 call", "2,000 calls"."""
+    return f"{count:,} call{'s' if count != 1 else ''}"
 
 
 def _by_calls(interval: str) -> str:
@@ -119,7 +120,7 @@ def _drift_part(part: DriftPart, kind: str) -> list[str]:
     moved = sorted(part.now, key=lambda label: -abs(part.now[label] - part.then[label]))[:_MOVED]
     shares = ", ".join(f"{plain(label)} {part.then[label]:.0f} → {part.now[label]:.0f} %" for label in moved)
     return [
-        f"  {kind} ({part.n} of {_calls(part.calls)}, {part.n_reference} of validation): {part.test}",
+        f"  {kind} ({part.n} of {calls_said(part.calls)}, {part.n_reference} of validation): {part.test}",
         f"    labels      total variation {part.total_variation:.2f}, Jensen–Shannon "
         f"{part.jensen_shannon:.3f} bits, p {p_said(part.p_labels)}; {shares}",
         f"    confidence  PSI {psi_said(part)}, p {p_said(part.p_confidence)}",
@@ -130,7 +131,7 @@ def _said_alone(moved: Drift, one: SaidPart) -> list[str]:
     most = sorted(one.now, key=lambda label: -one.now[label])
     shares = ", ".join(f"{plain(label)} {one.now[label]:.0f} %" for label in most if one.now[label])
     return [
-        f"  {kind_said(moved, one.data)} ({one.n} of {_calls(one.calls)}): not compared, as "
+        f"  {kind_said(moved, one.data)} ({one.n} of {calls_said(one.calls)}): not compared, as "
         f"{moved.left_out[one.data]}",
         f"    said        {shares}; median confidence {one.confidence:.2f}",
     ]
@@ -138,7 +139,7 @@ def _said_alone(moved: Drift, one: SaidPart) -> list[str]:
 
 def _lengths(found: LengthsDrift) -> list[str]:
     return [
-        f"  length of the sound ({found.n} of {_calls(found.calls)}, {found.n_reference} of validation): "
+        f"  length of the sound ({found.n} of {calls_said(found.calls)}, {found.n_reference} of validation): "
         f"{found.test}",
         f"    seconds     median {found.median_reference:.1f} → {found.median:.1f}, PSI {psi_said(found)}, "
         f"p {p_said(found.p_value)}",

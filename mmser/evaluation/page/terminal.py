@@ -55,10 +55,18 @@ def shown(score: Score | None, decimals: int = 1) -> str:
     """Return "64.4 [52.4, 76.4]"; a dash where there is no value."""
     if score is None or score.value is None:
         return "–"
-    text = f"{score.value:.{decimals}f}"
     if score.low is None or score.high is None:
-        return text
-    return f"{text} [{score.low:.{decimals}f}, {score.high:.{decimals}f}]"
+        return _rounded(score.value, decimals)
+    return " ".join(
+        [
+            _rounded(score.value, decimals),
+            f"[{_rounded(score.low, decimals)}, {_rounded(score.high, decimals)}]",
+        ]
+    )
+
+
+def _rounded(value: float, decimals: int) -> str:
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"  # no "-0.0"
 
 
 def _why_none(score: Score) -> str:

@@ -29,6 +29,8 @@ EXACT = 12  # groups up to which a permutation test goes through all swaps
 _AT_ONCE = 2_000_000  # weights of rows held at a time
 _KEPT = 20_000_000  # weights of groups, 160 MB, that are kept; more are drawn anew for each metric
 
+SURE = 0.05  # p, corrected over the corpora, under which a difference is said to be shown
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Resampler:
@@ -241,6 +243,11 @@ def paired_count_difference(
     """
     both = np.stack([tables_a, tables_b], 1)
     return count_score(both, lambda sums: metric(sums[:, 0]) - metric(sums[:, 1]), resampler, span=span)
+
+
+def least_p(groups: int) -> float:
+    """Return the smallest p that swapping whole groups can give: none and all swapped are as large."""
+    return 2.0 ** (1 - groups)
 
 
 def permutation_p(

@@ -17,6 +17,7 @@ from mmser.evaluation.page.sections.numbers import (
 )
 from mmser.evaluation.page.sections.plots import Line, Scale, axis, ends, interval_mark, scale_of
 from mmser.evaluation.result import Contender, Score
+from mmser.evaluation.scores.resampling import SURE, least_p
 
 
 def contenders_section(context: Context) -> Section | None:
@@ -140,6 +141,12 @@ def _table(context: Context, data: str, metric: str) -> Table:
         else ""
     )
     note, columns, full = with_intervals(_columns(metric, scale, gaps), rows, scores)
+    few = 0 if own is None else own.groups
+    if few and least_p(few) >= SURE:
+        note += (
+            f" Of {few} groups a test by swapping their answers (mmser compare) can decide nothing: take "
+            "these intervals, which trust in Student's t, for a hint."
+        )
     guessing = "" if chance is None else f"Guessing reaches {number(chance, digits_of(metric))}. "
     return Table(
         title=f"{titled(metric)} on {data}: the model, its views and baselines",

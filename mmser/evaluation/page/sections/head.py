@@ -151,7 +151,9 @@ def _sentence(context: Context, leads: Sequence[Own]) -> str:
 
 def _one_lead(context: Context, own: Own, corpora: str, row: str) -> str:
     model = context.evaluation.model.id
-    on = f"On {some(own.score.n, row)} of {corpora if own.part.data == ALL else own.part.data}"
+    count = some(own.score.n, row)
+    count = f"all {count.replace(' all ', ' ')}" if context.evaluation.protocol.split == "all" else count
+    on = f"On {count} of {corpora if own.part.data == ALL else own.part.data}"
     if not known(own.score.value):
         return f"{on}, {_article(own.metric)} {own.metric} of {model} cannot be had."
     best, other, chance = _rivals(context, own)
@@ -281,7 +283,7 @@ def _hero(context: Context, own: Own) -> Hero:
     if rival is not None and known(rival.difference.value):
         untold = rival.difference.low is None  # without an interval nothing is beyond anything
         clear = "" if untold or beyond_zero(rival.difference) else ", not beyond zero"
-        beside.append(("lead over it", said(rival.difference, digits, signed=True) + clear))
+        beside.append((f"lead over {rival.name}", said(rival.difference, digits, signed=True) + clear))
     return Hero(
         metric=own.metric,
         data=f"all {len(corpora)} corpora" if own.part.data == ALL and len(corpora) > 1 else own.part.data,

@@ -86,7 +86,15 @@ def measure(data: str, work: Path) -> list[tuple[str, float, str]]:
     add("evaluate, scores alone", "UAR", "evaluate", "default", *on, *bare, "-o", plain)
     add("evaluate, as it comes", "UAR", "evaluate", "default", *on, "-o", all_of_it)
     damaged = ("--robustness", "--robustness-rows", "240", "-o", str(work / "robust"))
-    add("evaluate --robustness, 240 clips, 26 ways", "loss", "evaluate", "default", *on, *bare, *damaged)
+    add(
+        "evaluate --robustness, 240 clips, the 20 ways to damage sound",
+        "loss",
+        "evaluate",
+        "default",
+        *on,
+        *bare,
+        *damaged,
+    )
     for name in ("majority", "svm", "naive-bayes", "decision-tree", "logistic-regression", "cnn", "bilstm"):
         add(f"baseline {name}", "UAR", "baseline", name, *on, "-o", simple)
     add("compare", "UAR", "compare", plain, str(work / "baselines" / "svm"))

@@ -133,7 +133,7 @@ def evaluate(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Of a configuration to train, as after `mmser train`; may be repeated.",
+            help="Of a configuration to train but for its data, as after `mmser train`; may be repeated.",
         ),
     ] = None,
     restart: Annotated[

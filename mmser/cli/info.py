@@ -58,5 +58,5 @@ def info(
         ),
     ]
     if about.training_mark:
-        lines.insert(5, f"  marks of the training splits: {about.training_mark}")
+        lines.insert(5, f"  marks: {about.training_mark}")
     print_result("\n".join(lines))

@@ -67,6 +67,8 @@ def _check_trained(request: Request) -> None:
         )
     if request.command == "baseline":
         return
+    if any(text.partition("=")[0].split(".")[0] == "data" for text in request.overrides):
+        raise UsageError("--set data would not be read; name the data after the configuration")
     if not request.trains:
         if request.protocol != "split":
             raise UsageError(

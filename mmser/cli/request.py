@@ -1,5 +1,6 @@
 """What is asked of `mmser evaluate` and `mmser baseline`, and how it is typed again."""
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -61,7 +62,9 @@ class Request:
             if value is not None
         }
         shown["model"] = Path(self.model).name if Path(self.model).exists() else self.model
-        shown["overrides"] = " ".join(self._overrides())
+        shown.pop("overrides")
+        if self.overrides:
+            shown["set"] = " ".join(self._overrides())
         return shown | {"command": self._command(shown)}
 
     def _command(self, shown: Mapping[str, str]) -> str:
@@ -84,5 +87,5 @@ class Request:
         return " ".join(words)
 
     def _overrides(self) -> list[str]:
-        pairs = (text.partition("=") for text in self.overrides)
-        return [f"{key}={Path(value).name if Path(value).exists() else value}" for key, _, value in pairs]
+        """Return the settings of a training, of absolute paths in them the names."""
+        return [re.sub(r"(?<![\w.~/-])[~/][^\s'\",{}\[\]]*/", "", text) for text in self.overrides]

@@ -1,5 +1,6 @@
 """The corpora of a training config, read into one dataset."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from mmser.data.crema_d import crema_d_examples
 from mmser.data.hub import hub_cameo, hub_crema_d, hub_emodb, hub_iemocap, hub_ravdess
 from mmser.data.hub_loading import HubDataset
 from mmser.data.iemocap import iemocap_examples
+from mmser.data.licences import licence_of
 from mmser.data.manifest import audio_folder_examples, manifest_examples
 from mmser.data.meld import meld_examples
 from mmser.data.mosei import cmu_mosei_examples
@@ -100,7 +102,26 @@ def load_corpora(
         else:
             dataset = to_dataset(_from_folder(entry, root))
             parts.append(dataset.to_iterable_dataset() if streaming else dataset)
+    if len(entries) > 1 and not streaming:
+        _require_own_names(parts)
     return parts[0] if len(parts) == 1 else concatenate_datasets(parts)
+
+
+def _require_own_names(parts: Sequence[HubDataset]) -> None:
+    """Refuse rows of the user's own that two entries call alike: one would be taken for the other."""
+    names = Counter(
+        (corpus, name)
+        for part in parts
+        if isinstance(part, Dataset)
+        for corpus, name in zip(part["corpus"], part["id"], strict=True)
+        if licence_of(corpus) is None
+    )
+    for (corpus, name), times in names.most_common(1):
+        if times > 1:
+            raise DataError(
+                f"{times} rows are called {corpus}/{name}; give each of your corpora a `name`, or each "
+                "row an id of its own"
+            )
 
 
 def _check(entry: CorpusEntry) -> None:

@@ -254,13 +254,14 @@ class Row:
         Raises:
             DataError: if one is not in `EMOTIONS`, or is there twice.
         """
-        found = [label for part in (self.text(column) or "").split("|") if (label := part.strip().lower())]
+        found = [label for part in (self.text(column) or "").split("|") if (label := part.strip())]
         for label in found:
-            if label not in EMOTIONS:
+            if label.lower() not in EMOTIONS:
                 raise self.error(f"the emotion {label!r} is unknown; {nearest(label, EMOTIONS)} {CLASSES}")
-        if len(set(found)) < len(found):
+        known = tuple(label.lower() for label in found)
+        if len(set(known)) < len(known):
             raise self.error(f"{column} names an emotion twice: {self.text(column)}")
-        return tuple(found)
+        return known
 
 
 def require_emotions(rows: Sequence[Row], column: str = "emotion") -> None:
@@ -271,8 +272,8 @@ def require_emotions(rows: Sequence[Row], column: str = "emotion") -> None:
     """
     found: dict[str, list[Row]] = {}
     for row in rows:
-        for word in dict.fromkeys(part.strip().lower() for part in (row.text(column) or "").split("|")):
-            if word and word not in EMOTIONS:
+        for word in dict.fromkeys(part.strip() for part in (row.text(column) or "").split("|")):
+            if word and word.lower() not in EMOTIONS:
                 found.setdefault(word, []).append(row)
     if len(found) < 2:
         return

@@ -156,6 +156,8 @@ class Evaluator:
         with self._timed("scoring", told=True):
             parts = self._parts(judged, joined(mark, *leaks(self.candidate.about.training_mark)))
         rows = [example for fold in division.folds for example in fold.test if is_labelled(example)]
+        if self.wanted.views and self.candidate.about.kind != "baseline" and is_of_one_kind(rows):
+            self.heard.warnings.append(ONE_KIND)
         with self._timed("hashing files", told=True):
             # A finished model's own training is not of this run.
             trained = self.candidate.about.kind != "model"
@@ -274,8 +276,6 @@ class Evaluator:
             said = judge.judge(view.rows, alter=view.alter, context=view.context, fold=fold.name)
             kept = np.array([name_of(example) in view.told for example in said.examples], np.bool_)
             self.heard.others.setdefault(view.name, []).append(where(said, kept))
-        if is_of_one_kind(fold.test):
-            self.heard.warnings.append(ONE_KIND)
 
     def _baseline(self, fold: Fold, baseline: Candidate) -> None:
         try:

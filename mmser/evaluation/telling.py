@@ -1,5 +1,6 @@
 """What a result says beside its numbers: how the data were divided, marks, what is not scored."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -101,9 +102,9 @@ def leaks(training_mark: str) -> list[str]:
 
 
 def joined(*texts: str | None) -> str | None:
-    """Return marks as one text, each clause once; None without any."""
-    clauses = [clause for text in texts if text for clause in text.split("; ")]
-    return "; ".join(dict.fromkeys(clauses)) or None
+    """Return marks as one text, each corpus's once; None without any."""
+    marks = [mark for text in texts if text for mark in re.split(r"; (?=[\w -]+: )", text)]
+    return "; ".join(dict.fromkeys(marks)) or None
 
 
 def without_scripts(examples: Sequence[Example]) -> tuple[list[Example], list[str]]:

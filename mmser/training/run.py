@@ -24,6 +24,7 @@ from mmser.evaluation.division.training_data import (
     training_data,
     write_training_data,
 )
+from mmser.evaluation.feedback.recalibrated_folder import without_forced
 from mmser.evaluation.sounds import each_unpacked
 from mmser.loading import locate
 from mmser.model import MmserModel, MmserProcessor
@@ -130,7 +131,7 @@ def train_on(
     model, processor = start_model(config.model, config.seed)
     licence = _licence(config, model, dataset)
     # What the model was begun with stands beside its numbers for good.
-    mark = _joined("; ", model.config.training_mark, own_mark)
+    mark = _joined("; ", without_forced(model.config.training_mark), own_mark)
     model.config.weights_license, model.config.training_mark = licence, mark
     prepare(model, config.model)
     material = (

@@ -235,6 +235,23 @@ def test_a_seed_that_was_given_is_typed_again_though_it_is_the_default():
     assert given.shown()["command"] == "mmser evaluate joint.yaml mine.csv --protocol speaker-folds --seed 0"
 
 
+def test_settings_of_a_training_name_no_place_on_this_machine():
+    given = Request(
+        model="joint.yaml",
+        corpora=Path("mine.csv"),
+        data=None,
+        overrides=(
+            "model.text_encoder=/home/me/minilm",
+            "model={text_encoder: ~/enc, options: {a/b: 1}}",
+            "seed=1",
+        ),
+    )
+    shown = given.shown()
+    assert shown["set"] == "model.text_encoder=minilm model={text_encoder: enc, options: {a/b: 1}} seed=1"
+    assert "--set model.text_encoder=minilm" in shown["command"] and "/home" not in str(shown)
+    assert "set" not in Request(model="m", corpora=Path("mine.csv"), data=None).shown()
+
+
 def test_words_of_a_script_are_not_read(mmser: Run, model: str, tmp_path: Path):
     manifest = write_corpus(tmp_path / "scripted")
     text = manifest.read_text("utf-8").splitlines()

@@ -113,3 +113,13 @@ def test_a_call_goes_whole_to_the_split_of_who_is_named_in_it(root: Path):
 def test_every_public_corpus_has_a_licence():
     assert set(LICENCES) == set(CORPORA) - {"manifest", "audio_folder", "calls"}
     assert licence_of("cameo_cafe") == LICENCES["cameo"] and licence_of("mine") is None
+
+
+def test_rows_of_two_tables_may_not_have_one_name(tmp_path: Path):
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.csv").write_text(f"id,text,emotion,split\n1,hello,anger,{name}\n", "utf-8")
+    entries = [CorpusEntry(corpus="manifest", path=f"{name}.csv") for name in ("train", "test")]
+    with pytest.raises(DataError, match="2 rows are called manifest/1; give each of your corpora a `name`"):
+        load_corpora(entries, tmp_path)
+    named = [entry.model_copy(update={"name": entry.path}) for entry in entries]
+    assert len(load_corpora(named, tmp_path)) == 2

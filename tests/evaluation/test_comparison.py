@@ -422,3 +422,14 @@ def test_marks_and_rows_of_several_labels_are_told(folders: tuple[Path, Path], t
     assert comparison.marks == ("speakers overlap",)
     assert comparison.notes == ("1 rows do not have exactly one label, and are in none of UAR",)
     assert compare_folders(*sides, metrics=["change MCC"]).notes == ()
+
+
+def test_a_family_of_tests_is_decidable_where_holm_spares_the_larger_p():
+    # Two corpora: the other's p is the smaller one, so that 2 / 2^6 = 0.031 of six groups is not doubled.
+    gap = Score(value=9.0, low=2.0, high=16.0, n=60, groups=6, interval="t over 6 speakers")
+    one = Difference(
+        metric="UAR", a=60.0, b=51.0, difference=gap, p_value=0.031, p_holm=None, verdict="borderline"
+    )
+    assert verdict_of(one, 0.031, 2) == "A better"
+    assert verdict_of(one, 0.062, 2) == "not decidable"  # doubled, it could not be smaller
+    assert verdict_of(one, 0.062, 1) == "borderline"

@@ -39,4 +39,6 @@ def test_unlabelled_turns_are_no_reason_for_a_view():
 
 def test_a_mark_is_told_once_however_many_say_it():
     assert joined("a: x; b: y", None, "b: y", "c: z") == "a: x; b: y; c: z"
-    assert joined(None, "") is None
+    assert joined("unknown", "unknown") == "unknown" and joined(None, "") is None
+    # What follows a corpus's clause without a name of its own belongs to it.
+    assert joined("a: x; 6 of 12; b: y; 6 of 12", "b: y; 6 of 12") == "a: x; 6 of 12; b: y; 6 of 12"

@@ -2,8 +2,8 @@
 
 One is called better where the 95 % interval of the difference leaves 0 out and p, corrected over the corpora
 (Holm), is under 0.05. Where one of the two says so and the other does not, the difference is borderline. With
-so few groups that p cannot fall under 0.05 (five or fewer, as 2 / 2^5 = 0.0625; more, over several corpora),
-or without an interval, nothing can be decided.
+so few groups that p cannot fall under 0.05 (five or fewer, as 2 / 2^5 = 0.0625; over several corpora it may
+take more), or without an interval, nothing can be decided.
 """
 
 from collections.abc import Mapping, Sequence
@@ -162,7 +162,8 @@ def verdict_of(one: Difference, p_holm: float | None, tests: int = 1) -> Verdict
     gap = one.difference
     if gap.value is None or gap.low is None or gap.high is None:
         return "not decidable"
-    if max(1, tests) * least_p(gap.groups) >= SURE:
+    shown = p_holm is not None and p_holm < SURE
+    if max(1, tests) * least_p(gap.groups) >= SURE and not shown:  # Holm spares all but the smallest p
         return "not decidable"
     apart = not gap.low <= 0 <= gap.high
     if apart != (apart if p_holm is None else p_holm < SURE):

@@ -18,7 +18,7 @@ RULE: Final = (
     f"One is called better where the interval leaves 0 out and p (Holm) is under {SURE:g}; where only one of "
     "the two says so, the difference is borderline. p: of no difference, by swapping the answers of whole "
     "groups (speakers or dialogues); Holm: corrected over the corpora; AP has no p. With 5 groups or fewer "
-    f"(more, over several corpora) p cannot fall under {SURE:g}, and nothing is decidable."
+    f"(over several corpora it may take more) p cannot fall under {SURE:g}, and nothing is decidable."
 )
 _COLUMNS: Final = ("metric", "rows", "A", "B", "A − B (95 %)", "p", "p (Holm)", "")
 
@@ -86,6 +86,6 @@ def _verdict(one: Difference) -> str:
     if one.verdict != "not decidable":
         return one.verdict
     gap = one.difference
-    if least_p(gap.groups) < SURE:  # the groups are enough: the metric is not defined on some of them
+    if gap.low is None and least_p(gap.groups) < SURE:  # the metric is not defined on some of the groups
         return "not decidable: no interval"
     return f"not decidable with {gap.groups} group{'s' if gap.groups != 1 else ''}"

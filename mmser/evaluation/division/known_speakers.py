@@ -167,7 +167,10 @@ class _Memory:
         long = {e.id: digest for e in examples if (digest := text_digest(e)) is not None}
         texts = Counter(name for name, digest in long.items() if digest in self.texts)
         if len(texts) > max(1, COMMON * len(long)):
-            found.append(self._clause(texts, set(long), f"text of {LONG_TEXT} words or more"))
+            found.append(
+                self._clause(texts, set(long), f"text of {LONG_TEXT} words or more")
+                + "; if they are a script's, name its sentences in the column sentence"
+            )
         return found
 
     def _heard(self, examples: Sequence[Example], digests: Mapping[str, bytes | None]) -> dict[str, bool]:

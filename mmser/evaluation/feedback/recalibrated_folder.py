@@ -49,6 +49,11 @@ of several pieces whose emotions are about equally probable. The licence of the 
 FORCED: Final = "temperatures refitted on corrections, not shown to be better (forced)"
 
 
+def without_forced(mark: str) -> str:
+    """Return a model's mark without what bears on temperatures alone, which are then fitted anew."""
+    return "; ".join(clause for clause in mark.split("; ") if clause not in ("", FORCED))
+
+
 def check_target(model: Path, target: Path) -> None:
     """Refuse a folder that holds something, or lies in the model's.
 
@@ -96,9 +101,8 @@ def write_recalibrated(
     check_target(model, target)
     config = json.loads((model / CONFIG).read_text("utf-8"))
     config["calibration"] = {**config.get("calibration", {}), **found.new}
-    if found.forced:
-        mark = (config.get("training_mark", ""), FORCED)
-        config["training_mark"] = "; ".join(text for text in mark if text)
+    mark = without_forced(str(config.get("training_mark") or ""))
+    config["training_mark"] = "; ".join(text for text in (mark, FORCED if found.forced else "") if text)
     fault = find_fault(config)
     if fault is not None:
         raise ModelError(

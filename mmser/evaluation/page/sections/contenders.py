@@ -141,7 +141,7 @@ def _table(context: Context, data: str, metric: str) -> Table:
         else ""
     )
     note, columns, full = with_intervals(_columns(metric, scale, gaps), rows, scores)
-    few = 0 if own is None else own.groups
+    few = 0 if own is None or own.low is None else own.groups
     if few and least_p(few) >= SURE:
         note += (
             f" Of {few} groups a test by swapping their answers (mmser compare) can decide nothing: take "

@@ -151,9 +151,7 @@ def _sentence(context: Context, leads: Sequence[Own]) -> str:
 
 def _one_lead(context: Context, own: Own, corpora: str, row: str) -> str:
     model = context.evaluation.model.id
-    count = some(own.score.n, row)
-    count = f"all {count.replace(' all ', ' ')}" if context.evaluation.protocol.split == "all" else count
-    on = f"On {count} of {corpora if own.part.data == ALL else own.part.data}"
+    on = f"On {some(own.score.n, row)} of {corpora if own.part.data == ALL else own.part.data}"
     if not known(own.score.value):
         return f"{on}, {_article(own.metric)} {own.metric} of {model} cannot be had."
     best, other, chance = _rivals(context, own)

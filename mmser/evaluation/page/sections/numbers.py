@@ -87,7 +87,9 @@ def count_cell(count: int, *, of: int | None = None) -> Cell:
 
 
 def some(count: int, noun: str) -> str:
-    """Return "1 row", "1,234 rows"."""
+    """Return "1 row", "1,234 rows"; of an "all row" "all 1,234 rows"."""
+    if noun.startswith("all "):
+        return f"all {some(count, noun.removeprefix('all '))}"
     plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
     return f"{count:,} {noun if count == 1 else plural}"
 

@@ -145,12 +145,27 @@ def correlation(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32],
     return float(max(products[: reach + 1].max(), products[-reach:].max()) / norm)
 
 
+def is_copy(match: Match, read: Callable[[int], npt.NDArray[np.float32] | None]) -> bool:
+    """Tell whether two clips that match are one recording, and not two takes in one voice.
+
+    Args:
+        match: of `find_matches`.
+        read: returns the waveform of a clip by its place, mono, 16 kHz; None where it cannot be read.
+    """
+    if match.bit_error <= SURE_BIT_ERROR:
+        return True
+    first, second = read(match.first), read(match.second)
+    if first is None or second is None:
+        return False
+    return correlation(first, second, match.offset) >= MIN_CORRELATION
+
+
 def find_matches(
     prints: Sequence[Print], progress: Callable[[int, int], None] = lambda done, total: None
 ) -> list[Match]:
     """Return every pair of clips whose prints agree, best offset each, lowest places first.
 
-    Above `SURE_BIT_ERROR` a pair may be two takes in one voice: `correlation` tells.
+    Above `SURE_BIT_ERROR` a pair may be two takes in one voice: `is_copy` tells.
 
     Pairs are never compared all with all: a sorted index of words proposes those that have at least
     `MIN_HITS` words in common at one offset, also with up to three weak bits turned round. Beyond

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmser.data.audit.columns import UNASSIGNED, Columns
-from mmser.data.audit.fingerprint import MIN_CORRELATION, SURE_BIT_ERROR, correlation, find_matches
+from mmser.data.audit.fingerprint import find_matches, is_copy
 from mmser.data.audit.records import MAX_EXAMPLES, Duplicate, Finding, Severity, SoundSummary
 from mmser.data.audit.sound import ClipSound, NativeReader, Unreadable
 from mmser.progress import ProgressCallback
@@ -173,12 +173,9 @@ def find_duplicates(
     heard = [same[0] for same in by_digest.values() if same[0].print is not None]
     prints = [clip.print for clip in heard if clip.print is not None]
     for match in find_matches(prints, lambda done, total: progress("comparing clips", done, total)):
-        first, second = heard[match.first].row, heard[match.second].row
-        if match.bit_error > SURE_BIT_ERROR:
-            waves = reader.waveform(first), reader.waveform(second)
-            if correlation(*waves, match.offset) < MIN_CORRELATION:
-                continue
-        found.append(_duplicate(columns, first, second, "near", match.bit_error, match.offset))
+        if is_copy(match, lambda place: reader.waveform(heard[place].row)):
+            first, second = heard[match.first].row, heard[match.second].row
+            found.append(_duplicate(columns, first, second, "near", match.bit_error, match.offset))
     return sorted(found, key=lambda pair: (-len(pair.splits), pair.first, pair.second))
 
 

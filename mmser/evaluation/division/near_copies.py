@@ -6,13 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmser.data import Example
-from mmser.data.audit.fingerprint import (
-    MIN_CORRELATION,
-    SURE_BIT_ERROR,
-    correlation,
-    find_matches,
-    take_print,
-)
+from mmser.data.audit.fingerprint import find_matches, is_copy, take_print
 from mmser.data.licences import licence_of
 from mmser.errors import DataError
 from mmser.evaluation.division.folds import Division
@@ -53,17 +47,12 @@ def near_copies(
             heard.append(example)
             prints.append(taken)
         progress("looking for copies", done, len(own))
-    found = []
-    for match in find_matches(prints):
-        first, second = heard[match.first], heard[match.second]
-        if match.bit_error > SURE_BIT_ERROR:  # perhaps two takes in one voice
-            waves = _read(sounds, first), _read(sounds, second)
-            if waves[0] is None or waves[1] is None:
-                continue
-            if correlation(waves[0], waves[1], match.offset) < MIN_CORRELATION:
-                continue
-        found.append((first, second))
-    return found, []
+    pairs = [
+        (heard[match.first], heard[match.second])
+        for match in find_matches(prints)
+        if is_copy(match, lambda place: _read(sounds, heard[place]))
+    ]
+    return pairs, []
 
 
 def _read(sounds: Sounds, example: Example) -> NDArray[np.float32] | None:

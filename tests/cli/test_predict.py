@@ -102,13 +102,13 @@ def test_info_names_the_model(mmser, model: str):
     assert "abstains below" in mmser("info", "--model", model).out
 
 
-def test_info_names_the_marks_of_the_training_splits(mmser, model: str, tmp_path: Path):
+def test_info_names_the_marks_of_a_model(mmser, model: str, tmp_path: Path):
     assert "marks" not in mmser("info", "--model", model).out
     folder = shutil.copytree(model, tmp_path / "model")
     config = json.loads((folder / "config.json").read_text())
     mark = "meld: speaker-overlapping, dialogue-disjoint"
     (folder / "config.json").write_text(json.dumps(config | {"training_mark": mark}))
-    assert f"marks of the training splits: {mark}" in mmser("info", "--model", str(folder)).out
+    assert f"  marks: {mark}" in mmser("info", "--model", str(folder)).out
 
 
 def test_the_version_is_printed(mmser):

@@ -132,6 +132,7 @@ def test_a_path_that_is_too_long_or_leads_nowhere(mmser, call, model: str, tmp_p
     assert ran.code == 1 and "File name too long" in ran.error and "a bug" not in ran.error
 
 
+@pytest.mark.slow
 def test_asked_to_end_it_ends_with_143_and_leaves_nothing(call, model: str, tmp_path: Path):
     import os
     import signal
@@ -173,6 +174,7 @@ def test_a_full_folder_for_temporary_files_is_told(mmser, call, model: str, monk
     assert ran.code == 1 and "temporary files" in ran.error and "TMPDIR" in ran.error
 
 
+@pytest.mark.slow
 def test_closed_streams_are_no_bug(call, model: str, tmp_path: Path):
     import subprocess
     import sys

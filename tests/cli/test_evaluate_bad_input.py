@@ -289,6 +289,7 @@ def started(*arguments: object, **environment: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     [

@@ -136,6 +136,7 @@ def test_scores_are_of_the_calls_that_the_seed_makes(clips, pipeline: EmotionPip
     assert scores.left_out == {}
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_sound_of_all_calls(clips, pipeline: EmotionPipeline):
     def peak(calls: int) -> int:
         tracemalloc.start()

@@ -13,7 +13,7 @@ from typing import Final, Literal
 import numpy as np
 
 from mmser import __version__
-from mmser.evaluation.comparing.contenders import ALL, corpora_of, rows_of
+from mmser.evaluation.comparing.contenders import ALL, corpora_of, rows_of, told_of_change, told_of_intensity
 from mmser.evaluation.defaults import DRAWS
 from mmser.evaluation.judged import Bools, Floats, Judged, truth_of, where
 from mmser.evaluation.result import Score
@@ -218,11 +218,9 @@ def _of_emotion(a: Judged, b: Judged, metrics: Sequence[str], draws: int, seed: 
 
 
 def _of_intensity(a: Judged, b: Judged, metrics: Sequence[str], draws: int, seed: int) -> list[Difference]:
-    labelled = np.array([e.intensity is not None for e in a.examples], np.bool_)
-    kept = labelled & ~np.isnan(a.intensity) & ~np.isnan(b.intensity)
-    if not kept.any() or CCC not in metrics:
+    rows = told_of_intensity(a, b)
+    if not len(rows[0]) or CCC not in metrics:
         return []
-    rows = where(a, kept), where(b, kept)
     resampler = resampler_of(rows[0], draws=draws, seed=seed)
     truth = np.array([e.intensity for e in rows[0].examples], np.float64)
     sums = [resampler.sums(moments(truth, part.intensity)) for part in rows]
@@ -230,11 +228,9 @@ def _of_intensity(a: Judged, b: Judged, metrics: Sequence[str], draws: int, seed
 
 
 def _of_change(a: Judged, b: Judged, metrics: Sequence[str], draws: int, seed: int) -> list[Difference]:
-    known = np.array([e.change is not None for e in a.examples], np.bool_)
-    kept = known & ~np.isnan(a.change) & ~np.isnan(b.change)
-    if not kept.any():
+    rows = told_of_change(a, b)
+    if not len(rows[0]):
         return []
-    rows = where(a, kept), where(b, kept)
     resampler = resampler_of(rows[0], draws=draws, seed=seed)
     truth = np.array([e.change != NO_CHANGE for e in rows[0].examples], np.bool_)
     found = []

@@ -63,6 +63,20 @@ def common(first: Judged, second: Judged) -> tuple[Judged, Judged]:
     return one, with_labels(other, one.labels)
 
 
+def told_of_intensity(one: Judged, other: Judged) -> tuple[Judged, Judged]:
+    """Return the rows whose intensity is labelled and said by both; the same rows are given of both."""
+    labelled = np.array([e.intensity is not None for e in one.examples], np.bool_)
+    kept = labelled & ~np.isnan(one.intensity) & ~np.isnan(other.intensity)
+    return where(one, kept), where(other, kept)
+
+
+def told_of_change(one: Judged, other: Judged) -> tuple[Judged, Judged]:
+    """Return the rows of which it is known whether there is a shift, and that both judged."""
+    labelled = np.array([e.change is not None for e in one.examples], np.bool_)
+    kept = labelled & ~np.isnan(one.change) & ~np.isnan(other.change)
+    return where(one, kept), where(other, kept)
+
+
 def with_labels(judged: Judged, labels: tuple[str, ...]) -> Judged:
     """Return the rows with their columns in another order of labels; a label that is not known gets 0."""
     if judged.labels == labels:
@@ -130,11 +144,9 @@ def _emotion(corpus: str, one: Judged, other: Judged, draws: int, seed: int) -> 
 
 
 def _intensity(one: Judged, other: Judged, draws: int, seed: int) -> _Beside:
-    labelled = np.array([e.intensity is not None for e in one.examples], np.bool_)
-    kept = labelled & ~np.isnan(one.intensity) & ~np.isnan(other.intensity)
-    if not kept.any():
+    rows = told_of_intensity(one, other)
+    if not len(rows[0]):
         return None
-    rows = where(one, kept), where(other, kept)
     resampler = resampler_of(rows[0], draws=draws, seed=seed)
     truth = np.array([e.intensity for e in rows[0].examples], np.float64)
     own, theirs = (resampler.sums(moments(truth, part.intensity)) for part in rows)
@@ -148,11 +160,9 @@ def _intensity(one: Judged, other: Judged, draws: int, seed: int) -> _Beside:
 
 
 def _change(one: Judged, other: Judged, draws: int, seed: int) -> _Beside:
-    labelled = np.array([e.change is not None for e in one.examples], np.bool_)
-    kept = labelled & ~np.isnan(one.change) & ~np.isnan(other.change)
-    if not kept.any():
+    rows = told_of_change(one, other)
+    if not len(rows[0]):
         return None
-    rows = where(one, kept), where(other, kept)
     resampler = resampler_of(rows[0], draws=draws, seed=seed)
     truth = np.array([e.change != NO_CHANGE for e in rows[0].examples], np.int64)
     own, theirs = (resampler.tables(truth, part.shifted.astype(np.int64), 2) for part in rows)

@@ -35,6 +35,7 @@ ORDER = (
     ("data",),
     ("evaluation",),
     ("training",),
+    ("batch",),
     ("cli",),
     ("__main__",),
 )

@@ -28,32 +28,34 @@ def to_parquet(report: CallReport) -> bytes:
     import pyarrow
     import pyarrow.parquet
 
-    columns = turn_columns(report)
+    columns = turn_columns(report.model.labels)
     schema = pyarrow.schema(
-        [(name, _type_of(name, report)) for name in columns],
+        [(name, column_type(name, report.model.labels)) for name in columns],
         metadata={
             "mmser_version": report.mmser_version,
-            "model": _stored(f"{report.model.id} {report.model.revision}"),
+            "model": stored(f"{report.model.id} {report.model.revision}"),
             "notice": report.policy.notice,
             "agent_reason": report.policy.agent_reason or "",
         },
     )
-    rows = [{name: _stored(value) for name, value in row.items()} for row in turn_rows(report)]
+    rows = [{name: stored(value) for name, value in row.items()} for row in turn_rows(report)]
     out = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema=schema), out)
     return out.getvalue()
 
 
-def _type_of(name: str, report: CallReport) -> Any:
+def column_type(name: str, labels: tuple[str, ...]) -> Any:
+    """Return the type of a column of `turn_columns`, as pyarrow has it."""
     import pyarrow
 
-    if name in _NUMBERS or name in {f"p_{label}" for label in report.model.labels}:
+    if name in _NUMBERS or name in {f"p_{label}" for label in labels}:
         return pyarrow.float64()
     if name in _FLAGS:
         return pyarrow.bool_()
     return pyarrow.int64() if name == "channel" else pyarrow.string()
 
 
-def _stored(value: Any) -> Any:
+def stored(value: Any) -> Any:
+    """Return a value as a Parquet file can hold it."""
     # Half a pair of UTF-16 code units is no character, and Parquet holds UTF-8.
     return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value

@@ -21,9 +21,9 @@ def turn_rows(report: CallReport) -> Iterator[dict[str, Any]]:
         yield {"recording": recording} | _row(turn, report.model.labels)
 
 
-def turn_columns(report: CallReport) -> tuple[str, ...]:
-    """Return the names of the columns, which hold for a call without turns too."""
-    return ("recording", *_row(_EMPTY_TURN, report.model.labels))
+def turn_columns(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the columns for a model's labels; they hold for a call without turns too."""
+    return ("recording", *_row(_EMPTY_TURN, labels))
 
 
 def _row(turn: TurnReport, labels: tuple[str, ...]) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def to_csv(report: CallReport) -> str:
 
     Text that a spreadsheet would run as a formula gets a leading apostrophe; numbers stay numbers.
     """
-    columns = turn_columns(report)
+    columns = turn_columns(report.model.labels)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")  # with "\n", a "\r" in a cell would go unquoted
     writer.writerow([_cell(column) for column in columns])

@@ -12,7 +12,15 @@ from mmser.channels import place_on_channels
 from mmser.data.changes import with_change
 from mmser.data.manifest import MAX_AGE, collect, language_of, qualified, read_table, split_of, times
 from mmser.data.schema import CHANGES, Example, to_dataset
-from mmser.data.tables import Row, clips_in, is_audio, listing, nearest, require_folder
+from mmser.data.tables import (
+    TRANSCRIPT_SUFFIXES,
+    Row,
+    clips_in,
+    is_audio,
+    listing,
+    nearest,
+    require_folder,
+)
 from mmser.errors import DataError
 from mmser.labels import ROLES, Role
 from mmser.report.policy import check_agent_reason, is_withheld
@@ -36,7 +44,6 @@ LABEL_COLUMNS = (
     "language",
     "split",
 )
-_TRANSCRIPTS = (".vtt", ".srt", ".json", ".csv", ".tsv", ".txt", ".rttm", ".stm", ".ctm", ".textgrid")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +123,7 @@ def _call(name: str, audio: Path, rows: Sequence[Row]) -> _Call:
     beside = sorted(
         p
         for p in audio.parent.iterdir()
-        if p.stem == name and p.suffix.lower() in _TRANSCRIPTS and not is_audio(p)
+        if p.stem == name and p.suffix.lower() in TRANSCRIPT_SUFFIXES and not is_audio(p)
     )
     if len(beside) > 1:
         raise DataError(f"{audio} has {len(beside)} transcripts: {listing(p.name for p in beside)}; keep one")

@@ -70,7 +70,7 @@ def _load(dataset_id: str, revision: str | None, streaming: bool, split: str) ->
     try:
         return load_dataset(dataset_id, revision=revision, split=split, streaming=streaming)
     except (OSError, ValueError, RuntimeError) as error:  # ConnectionError and "not found" are OSErrors
-        raise _unloadable(dataset_id, error) from error
+        raise unloadable(dataset_id, error) from error
 
 
 def hub_split_names(dataset_id: str, revision: str | None) -> list[str]:
@@ -83,7 +83,7 @@ def hub_split_names(dataset_id: str, revision: str | None) -> list[str]:
     try:
         return list(get_dataset_split_names(dataset_id, revision=revision))
     except (OSError, ValueError, RuntimeError) as error:
-        raise _unloadable(dataset_id, error) from error
+        raise unloadable(dataset_id, error) from error
 
 
 def _need_revision(dataset_id: str, revision: str | None) -> None:
@@ -94,12 +94,12 @@ def _need_revision(dataset_id: str, revision: str | None) -> None:
         )
 
 
-def _unloadable(dataset_id: str, error: Exception) -> DataError:
+def unloadable(dataset_id: str, error: Exception) -> DataError:
+    """Return the error for a dataset that `error` kept from being loaded."""
     if "scripts are no longer supported" in str(error):
         return DataError(
             f"{dataset_id} is a script, which datasets no longer runs; give the revision "
             "refs/convert/parquet if it has one, or read the publisher's folder"
         )
-    return DataError(
-        f"{dataset_id} cannot be loaded: {str(error).splitlines()[0] if str(error) else error!r}"
-    )
+    said = (str(error).splitlines() or [repr(error)])[0]
+    return DataError(f"{dataset_id} cannot be loaded: {said}")

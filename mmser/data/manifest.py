@@ -31,7 +31,8 @@ MAX_AGE = 130.0  # years
 # What an AudioFolder calls two of our columns.
 _FOLDER_NAMES = {"file_name": "audio", "label": "emotion"}
 # What others call the columns: an error offers the right word.
-_COLUMN_NAMES = {"file": "audio", "filename": "audio", "path": "audio", "wav": "audio"} | {
+AUDIO_NAMES = dict.fromkeys(("file", "filename", "file_name", "path", "wav", "recording"), "audio")
+_COLUMN_NAMES = AUDIO_NAMES | {
     "label": "emotion",
     "sentence_text": "text",
     "transcript": "text",
@@ -204,12 +205,25 @@ def read_table(path: Path, known: Sequence[str], needed: Sequence[str] = ()) -> 
 
 def _meant(path: Path, column: str, known: Sequence[str]) -> str:
     """Say what an unknown column may be meant to be."""
-    for sign, name in ((";", "semicolons"), ("\t", "tabs"), (",", "commas")):
-        if sign in column and path.suffix.lower() != ".jsonl":
-            wanted = "tabs" if path.suffix.lower() == ".tsv" else "commas"
-            return f"its columns seem to be parted by {name}; save it with {wanted}"
+    parted = other_separator(path.suffix.lower(), column)
+    if parted is not None:
+        return parted
     meant = _COLUMN_NAMES.get(column.lower())
     return f"did you mean {meant!r}?" if meant in known else nearest(column, known)
+
+
+def other_separator(kind: str, column: str) -> str | None:
+    """Say that a name of a column holds what parts columns elsewhere; None where it does not.
+
+    Args:
+        kind: suffix of the file, in lower case.
+        column: the name that the header gives.
+    """
+    for sign, name in ((";", "semicolons"), ("\t", "tabs"), (",", "commas")):
+        if sign in column and kind in (".csv", ".tsv"):
+            wanted = "tabs" if kind == ".tsv" else "commas"
+            return f"its columns seem to be parted by {name}; save it with {wanted}"
+    return None
 
 
 def _comma(kind: str) -> str:

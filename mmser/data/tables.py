@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from mmser.errors import DataError
@@ -52,9 +52,11 @@ def listing(names: Iterable[str], most: int = 5) -> str:
 
 MOST = 2**31 - 1  # of whole numbers, which a dataset keeps in 32 bits
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".webm", ".amr", ".aac", ".aiff")
+# Of a transcript that lies beside its recording; its format is told by its content.
+TRANSCRIPT_SUFFIXES = (".vtt", ".srt", ".json", ".csv", ".tsv", ".txt", ".rttm", ".stm", ".ctm", ".textgrid")
 
 
-def is_audio(path: Path) -> bool:
+def is_audio(path: PurePath) -> bool:
     """Tell by its name whether a file is a recording; what macOS leaves beside one ("._a.wav") is not."""
     return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
 
@@ -312,29 +314,51 @@ def read_rows(
             cannot be decoded.
     """
     with require(path).open(encoding=encoding, newline="") as file:
-        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-        reader = csv.DictReader(file, delimiter=delimiter, quoting=quoting, strict=True)
         try:
-            _check_header(path, reader.fieldnames or [], columns)
-            for cells in reader:
-                row = Row(path, reader.line_num, {k: v or "" for k, v in cells.items() if k is not None})
-                if None in cells or None in cells.values():
-                    raise row.error(f"it does not have {len(reader.fieldnames or [])} cells as the header")
-                yield row
+            for line, cells in csv_lines(file, str(path), columns, delimiter=delimiter, quoted=quoted):
+                yield Row(path, line, cells)
         except UnicodeDecodeError as error:
             raise DataError(f"{path} is not UTF-8 text, or no text at all; save it as UTF-8") from error
-        except csv.Error as error:
-            raise DataError(f"{path}, line {reader.line_num}: {error}") from error
 
 
-def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
-    twice = sorted({name for name in header if list(header).count(name) > 1})
+def csv_lines(
+    file: Iterable[str], name: str, columns: Sequence[str], *, delimiter: str = ",", quoted: bool = True
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the number of a row's last line, from 1, and its cells by column.
+
+    Args:
+        file: the text, line ends as they are.
+        name: what errors call the table.
+        columns: those that must be there.
+        delimiter: between cells.
+        quoted: False = quotes are plain characters.
+
+    Raises:
+        DataError: if a column is missing or there twice, or a row has too few or too many cells.
+    """
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    reader = csv.DictReader(file, delimiter=delimiter, quoting=quoting, strict=True)
+    try:
+        header = list(reader.fieldnames or [])
+        _check_header(name, header, columns)
+        for cells in reader:
+            if None in cells or None in cells.values():
+                raise DataError(
+                    f"{name}, line {reader.line_num}: it does not have {len(header)} cells as the header"
+                )
+            yield reader.line_num, cells
+    except csv.Error as error:
+        raise DataError(f"{name}, line {reader.line_num}: {error}") from error
+
+
+def _check_header(name: str, header: Sequence[str], columns: Sequence[str]) -> None:
+    twice = sorted({column for column in header if list(header).count(column) > 1})
     if twice:
-        raise DataError(f"{path} has the column {twice[0]!r} twice; keep one of them")
-    missing = [name for name in columns if name not in header]
+        raise DataError(f"{name} has the column {twice[0]!r} twice; keep one of them")
+    missing = [column for column in columns if column not in header]
     if missing:
         raise DataError(
-            f"{path} has no column {missing[0]!r}; its header is {listing(header, 20) or 'empty'}"
+            f"{name} has no column {missing[0]!r}; its header is {listing(header, 20) or 'empty'}"
         )
 
 

@@ -1,0 +1,1 @@
+"""What a batch is given: folders, globs, manifests, datasets of the Hub, by path or by URL."""

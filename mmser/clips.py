@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from mmser.audio import AudioSource
 from mmser.channels import louder_channel
 from mmser.errors import MmserError
+from mmser.hearing import NO_SOUND
 from mmser.record import Record
 from mmser.report.policy import CLIP_NOTICE
 from mmser.report.rounding import decimals, rounded_prediction, seconds
 from mmser.report.turns import NO_INTENSITY
-from mmser.scoring import NO_SOUND, Scorer
+from mmser.scoring import Scorer
 from mmser.types import Emotion, Intensity, Seconds, Turn, Window
 
 if TYPE_CHECKING:

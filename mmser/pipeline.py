@@ -1,7 +1,6 @@
 """The one way through the house: a recorded call in, a `CallReport` out."""
 
 import contextlib
-import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike, fspath
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Self, cast
 from mmser.audio import AudioSource, open_recording
 from mmser.audio.files import AudioFile
 from mmser.audio.intake import Source
-from mmser.calls import UNREAD, Call, guess_language, is_part, prepare_call, stated_language
+from mmser.calls import Call, guess_language, prepare_call, stated_language
 from mmser.clips import ClipReport, clip_name, failed_clip, score_clip
 from mmser.errors import MmserError, UsageError
 from mmser.labels import Role
@@ -19,9 +18,9 @@ from mmser.loading import load_model
 from mmser.progress import ProgressCallback, ignore_progress
 from mmser.redaction import parse_patterns
 from mmser.references import hear_references
-from mmser.report.build import build_report
 from mmser.report.policy import check_agent_reason, is_withheld
 from mmser.report.rules import load_rules
+from mmser.reporting import described, report_of
 from mmser.scoring import BATCH_SECONDS, Scorer, Scores
 from mmser.timeline import is_default, make_timelines
 from mmser.transcription.call import AsrRequest
@@ -144,25 +143,14 @@ class EmotionPipeline:
             )
             scores, warnings = self._score(call, source, agent_reason, references or {}, progress)
             wanted = is_default(self.model) if timeline is None else timeline
-            report = build_report(
+            return report_of(
+                described(call, source, warnings),
+                scores,
+                self._timelines(call, source, scores) if wanted else None,
                 model=self.info,
-                recording=None if source is None else source.recording,
-                transcript=call.transcript,
-                turns=call.turns,
-                predictions=list(scores.predictions.values()),
-                loudness=scores.loudness,
-                channels=call.channels,
-                duration=None if source is None else source.recording.duration,
-                part=(source.start, source.end) if source is not None and is_part(source) else None,
                 agent_reason=agent_reason,
-                unscored=_unscored(call.turns, scores),
-                timelines=self._timelines(call, source, scores) if wanted else None,
-                recognition=call.recognition,
-                redaction=call.redaction,
                 rules=matched,
-                warnings=[*(source.warnings if source is not None else ()), *call.warnings, *warnings],
             )
-        return _with_reasons(report, scores)
 
     def predict_clips(
         self,
@@ -348,26 +336,3 @@ def _split_roles(
     if isinstance(roles, Mapping):
         return None, {**roles, **(speaker_roles or {})}
     return None if roles is None else tuple(roles), dict(speaker_roles or {})
-
-
-def _unscored(turns: Sequence[Turn], scores: Scores) -> dict[str, str]:
-    """Say of each turn without a prediction why, where the policy is not the cause."""
-    unread = {turn.id for turn in turns if UNREAD in turn.flags}
-    return {
-        key: f"{why}, and the model does not read this language" if key in unread else why
-        for key, why in scores.no_sound.items()
-        if key not in scores.predictions
-    }
-
-
-def _with_reasons(report: CallReport, scores: Scores) -> CallReport:
-    """Say of each turn why it has no acoustic answer, or no verbal one, where the cause is known."""
-    turns = []
-    for turn in report.turns:
-        known = {}
-        if turn.id in scores.no_sound and "audio_only" in turn.reasons:
-            known["audio_only"] = scores.no_sound[turn.id]
-        if UNREAD in turn.flags and turn.emotion is not None:
-            known["text_only"] = "the model does not read this language"
-        turns.append(dataclasses.replace(turn, reasons={**turn.reasons, **known}) if known else turn)
-    return dataclasses.replace(report, turns=tuple(turns))

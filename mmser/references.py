@@ -7,7 +7,8 @@ from mmser.audio.intake import Source
 from mmser.channels import louder_channel
 from mmser.clips import clip_name
 from mmser.errors import AudioError, UsageError
-from mmser.scoring import MIN_SECONDS, Reference
+from mmser.hearing import MIN_SECONDS
+from mmser.scoring import Reference
 from mmser.types import Turn
 
 REFERENCE_SECONDS = 20.0  # of a neutral clip, from its start

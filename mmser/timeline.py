@@ -14,9 +14,10 @@ from mmser.aggregation import label_order
 from mmser.changes import find_shifts
 from mmser.channels import ReadSound
 from mmser.errors import UsageError
+from mmser.hearing import CONSTANT
 from mmser.labels import VALENCE, direction_of
 from mmser.report.turns import is_long
-from mmser.scoring import BATCH_SECONDS, CONSTANT
+from mmser.scoring import BATCH_SECONDS
 from mmser.types import Seconds, Timeline, TimelineChange, Turn
 
 if TYPE_CHECKING:
@@ -87,6 +88,22 @@ def judge_sounds(
     return np.asarray(said.audio_only.double().cpu().numpy())
 
 
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """Some windows of one long turn on their way into a batch."""
+
+    turn_id: str
+    starts: tuple[Seconds, ...]  # of the windows that sound
+    sound: "Waveform"  # that they lie in, (samples,)
+    offsets: tuple[int, ...]  # sample of `sound` at which each begins
+    length: int  # samples of a window
+
+    @property
+    def waveforms(self) -> list["Waveform"]:
+        """The windows' sound, each (samples,)."""
+        return [self.sound[offset : offset + self.length] for offset in self.offsets]
+
+
 def make_timelines(
     turns: Sequence[Turn],
     *,
@@ -106,25 +123,36 @@ def make_timelines(
         processor: the model's own.
         windows: lengths in seconds.
     """
+    import numpy as np
+
+    config: Any = model.config
     found = {}
     for turn in turns:
-        if is_long(turn) and turn.channel is not None and wanted(turn):
-            timeline = _timeline(turn, read, model, processor, windows)
+        if wanted(turn):
+            starts: list[Seconds] = []
+            rows: list[Floats] = []
+            for course in hear_course(turn, read, config.sampling_rate, windows):
+                starts += course.starts
+                rows.append(judge_sounds(course.waveforms, model, processor))
+            timeline = timeline_of(starts, np.concatenate(rows), model.config, windows) if starts else None
             if timeline is not None:
                 found[turn.id] = timeline
     return found
 
 
-def _timeline(
-    turn: Turn, read: ReadSound, model: "MmserModel", processor: "MmserProcessor", windows: Windows
+def timeline_of(
+    starts: Sequence[Seconds], rows: "Floats", config: Any, windows: Windows = DEFAULT
 ) -> Timeline | None:
-    import numpy as np
+    """Return the timeline of one turn; None where too little of it sounds.
 
-    heard = list(_hear(turn, read, model, processor, windows))
-    if len(heard) < MIN_WINDOWS:
+    Args:
+        starts: where its windows begin, rising.
+        rows: what `judge_sounds` says of them, (windows, classes).
+        config: the model's.
+        windows: lengths in seconds.
+    """
+    if len(starts) < MIN_WINDOWS:
         return None
-    starts, rows = [start for start, _ in heard], np.stack([row for _, row in heard])
-    config: Any = model.config
     labels = label_order(config.id2label)
     return Timeline(
         window=windows.window,
@@ -135,28 +163,30 @@ def _timeline(
     )
 
 
-def _hear(
-    turn: Turn, read: ReadSound, model: "MmserModel", processor: "MmserProcessor", windows: Windows
-) -> Iterator[tuple[Seconds, "Floats"]]:
-    """Yield the beginning and the posteriors of each window that sounds, reading one batch at a time."""
+def hear_course(
+    turn: Turn, read: ReadSound, sampling_rate: int, windows: Windows = DEFAULT
+) -> Iterator[Course]:
+    """Yield the windows of a turn that sound, one piece of sound at a time; none of a short turn."""
     import numpy as np
 
-    assert turn.start is not None and turn.end is not None and turn.channel is not None
-    config: Any = model.config
-    rate = config.sampling_rate
+    if not is_long(turn) or turn.channel is None:
+        return
+    assert turn.start is not None and turn.end is not None
     starts = window_starts(turn.end - turn.start, windows)
-    size, length = max(1, int(BATCH_SECONDS / windows.window)), round(windows.window * rate)
+    size, length = max(1, int(BATCH_SECONDS / windows.window)), round(windows.window * sampling_rate)
     for first in range(0, len(starts), size):
         part = starts[first : first + size]
         sound = read(turn.start + part[0], turn.start + part[-1] + windows.window, turn.channel)
-        pieces = [(start, sound[round((start - part[0]) * rate) :][:length]) for start in part]
+        places = [(start, round((start - part[0]) * sampling_rate)) for start in part]
         # The recording may end before the turn, and a constant is silence.
         kept = [
-            (start, piece) for start, piece in pieces if len(piece) > length / 2 and np.ptp(piece) >= CONSTANT
+            (turn.start + start, offset)
+            for start, offset in places
+            if len(sound) - offset > length / 2 and np.ptp(sound[offset : offset + length]) >= CONSTANT
         ]
         if kept:
-            rows = judge_sounds([piece for _, piece in kept], model, processor)
-            yield from zip([turn.start + start for start, _ in kept], rows, strict=True)
+            begins, offsets = zip(*kept, strict=True)
+            yield Course(turn_id=turn.id, starts=begins, sound=sound, offsets=offsets, length=length)
 
 
 def _changes(

@@ -85,23 +85,40 @@ def read_yaml(path: Path, what: str, error_class: type[MmserError]) -> Any:
     try:
         if path.stat().st_size > MAX_FILE:
             raise error_class(f"{path}: {what} is larger than {MAX_FILE} bytes; is it the right file?")
-        loader = _OnceLoader(path.read_text(encoding="utf-8-sig"))
-        try:
-            return loader.get_single_data()
-        finally:
-            loader.dispose()
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise error_class(f"{path}: {what} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise error_class(f"{path}: {what} is not UTF-8 text (byte {error.start})") from error
+    return parse_yaml(text, str(path), what, error_class)
+
+
+def parse_yaml(text: str, where: str, what: str, error_class: type[MmserError]) -> Any:
+    """Return what YAML text holds.
+
+    Args:
+        text: YAML.
+        where: it comes from, such as a path.
+        what: it is, as errors name it.
+        error_class: of the error that is raised.
+
+    Raises:
+        MmserError: of `error_class`, if it is not valid YAML.
+    """
+    try:
+        loader = _OnceLoader(text)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or "not readable"
-        raise error_class(f"{path}{line}: not valid YAML: {problem}") from error
+        raise error_class(f"{where}{line}: not valid YAML: {problem}") from error
     except RecursionError as error:
-        raise error_class(f"{path}: {what} is nested too deeply") from error
+        raise error_class(f"{where}: {what} is nested too deeply") from error
     except NO_VALUE as error:
         raise error_class(
-            f"{path}: a value in {what} cannot be read ({error}); put texts in quotation marks"
+            f"{where}: a value in {what} cannot be read ({error}); put texts in quotation marks"
         ) from error

@@ -12,10 +12,11 @@ from mmser.data import Example
 from mmser.errors import DataError
 from mmser.evaluation.judged import Floats, Judged, name_of, with_context
 from mmser.evaluation.sounds import Sounds, Waveform, seconds_of
+from mmser.hearing import CONSTANT, MIN_SECONDS
 from mmser.labels import ROLES
 from mmser.model import MmserModel, MmserProcessor
 from mmser.progress import ProgressCallback, ignore_progress
-from mmser.scoring import BATCH_ROWS, BATCH_SECONDS, CONSTANT, MIN_SECONDS, Scorer, plain_answers
+from mmser.scoring import BATCH_ROWS, BATCH_SECONDS, Scorer, plain_answers
 from mmser.types import Prediction, Seconds, Turn, Word
 from mmser.utterances import Utterance, cut_turn
 

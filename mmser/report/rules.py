@@ -28,9 +28,10 @@ from mmser.report.pieces import Piece, cut_pieces, mean_probabilities, of_role, 
 from mmser.report.rule_text import SCOPES, nearest, parse_rule_line
 from mmser.report.timing import to_ms
 from mmser.types import CallReport, Interruption, RuleMatch, TurnReport, Window
-from mmser.yaml_files import first_of, problem_of, read_yaml
+from mmser.yaml_files import first_of, parse_yaml, problem_of, read_yaml
 
 MAX_PATTERN: Final = 200  # characters
+_WHAT: Final = "the rules file"
 REGEX_SECONDS: Final = 0.5  # per turn; a pattern that backtracks longer is an error, not a hang
 
 Fraction = Annotated[float, Field(ge=0, le=1, strict=False)]
@@ -128,8 +129,24 @@ def load_rules(path: str | Path, labels: tuple[str, ...] = EMOTIONS) -> tuple[Ru
     Raises:
         RuleError: if the file cannot be read or any rule in it is not valid.
     """
-    path = Path(path)
-    data = read_yaml(path, "the rules file", RuleError)
+    return _rules_of(read_yaml(Path(path), _WHAT, RuleError), str(path), labels)
+
+
+def parse_rules(text: str, where: str, labels: tuple[str, ...] = EMOTIONS) -> tuple[Rule, ...]:
+    """Read the text of a rules file.
+
+    Args:
+        text: YAML.
+        where: it comes from, as errors name it.
+        labels: Emotion labels that the model knows.
+
+    Raises:
+        RuleError: if it is no YAML, or any rule in it is not valid.
+    """
+    return _rules_of(parse_yaml(text, where, _WHAT, RuleError), where, labels)
+
+
+def _rules_of(data: Any, path: str, labels: tuple[str, ...]) -> tuple[Rule, ...]:
     if not isinstance(data, dict) or not isinstance(data.get("rules"), list) or not data["rules"]:
         raise RuleError(
             f"{path}: a rules file holds a list under the key 'rules'; see configs/rules.example.yaml"

@@ -52,6 +52,18 @@ class DialogueState:
             dialogue_length=integers(0),
         )
 
+    def without(self, dialogue_ids: Tensor) -> "DialogueState":
+        """Return the state without dialogues that have ended, `dialogue_ids` (any number,).
+
+        The rows of the others are as they were.
+        """
+        memory, speaker, dialogue = (
+            ~torch.isin(keys, dialogue_ids)
+            for keys in (self.memory_key[:, 0], self.speaker_key[:, 0], self.dialogue_key)
+        )
+        kept = {"memory": memory, "speaker": speaker, "dialogue": dialogue}
+        return DialogueState(**{name: v[kept[name.split("_")[0]]] for name, v in vars(self).items()})
+
 
 @dataclass
 class Layout:

@@ -17,12 +17,15 @@ from types import FrameType
 from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from mmser import __version__
 from mmser.cli import (
     analyze,
     audit,
     baseline,
+    batch,
+    batch_folder,
     calibrate,
     compare,
     evaluate,
@@ -52,10 +55,31 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+class _BatchGroup(typer.core.TyperGroup):
+    """`mmser batch calls/` is `mmser batch run calls/`; a folder named as a command is ./status."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "--help", "-h"):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+batches = typer.Typer(
+    cls=_BatchGroup,
+    no_args_is_help=True,
+    help="Analyse many calls into one folder: mmser batch INPUT… -o OUT (options: mmser batch run --help).",
+    epilog=batch.EPILOG,
+)
+batches.command("run", epilog=batch.EPILOG)(batch.run)
+batches.command("status")(batch_folder.status)
+batches.command("forget")(batch_folder.forget)
 app.command("analyze", epilog=analyze.EPILOG)(analyze.analyze)
 app.command("transcribe", epilog=transcribe.EPILOG)(transcribe.transcribe)
 app.command("predict", epilog=predict.EPILOG)(predict.predict)
 app.command("audit", epilog=audit.EPILOG)(audit.audit)
+app.add_typer(batches, name="batch")
 app.command("train", epilog=train.EPILOG)(train.train)
 app.command("evaluate", epilog=evaluate.EPILOG)(evaluate.evaluate)
 app.command("baseline", epilog=baseline.EPILOG)(baseline.baseline)

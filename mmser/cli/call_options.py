@@ -195,11 +195,10 @@ def recogniser_opener(
     from mmser.transcription.weights import WAYS
 
     check_recogniser(asr)
-    if device not in DEVICES:
-        raise UsageError(f"--device {device!r} is none; give {', '.join(DEVICES)}")
+    check_device(device)
 
     def opened() -> "Recogniser":
-        place = _device(device)
+        place = pick_device(device)
         progress("loading", 0, 0)
         return open_recogniser(
             asr, model_dir=model_dir, device=place, threads=threads, progress=progress, ways=ways or WAYS
@@ -237,7 +236,23 @@ def _begun(journal: Path) -> bool:
     return content.startswith(BEGINS) and b'"chunk"' in content
 
 
-def _device(name: str) -> str:
+def check_device(name: str) -> None:
+    """Refuse a device that cannot be meant.
+
+    Raises:
+        UsageError: if so.
+    """
+    if name not in DEVICES:
+        raise UsageError(f"--device {name!r} is none; give {', '.join(DEVICES)}")
+
+
+def pick_device(name: str) -> str:
+    """Return where to compute: "cpu" or "cuda".
+
+    Raises:
+        UsageError: if a GPU is asked for and there is none.
+    """
+    check_device(name)
     import torch
 
     if name == "cuda" and not torch.cuda.is_available():

@@ -128,14 +128,14 @@ class Progress:
     def say(self, text: str) -> None:
         """Print one line, above a bar that is running."""
         if not self._quiet:
-            with _ignoring_lost_stderr():
+            with ignoring_lost_stderr():
                 self._stop()
                 self._stream.write(one_line(text) + "\n")
                 self._stream.flush()
 
     def warn(self, text: str) -> None:
         """Print a warning, also when quiet: what it says changes how results must be read."""
-        with _ignoring_lost_stderr():
+        with ignoring_lost_stderr():
             self._stop()
             self._stream.write(f"mmser: warning: {one_line(text)}\n")
             self._stream.flush()
@@ -144,7 +144,7 @@ class Progress:
         """Show how far a stage has come, both in the stage's own unit."""
         if self._quiet:
             return
-        with _ignoring_lost_stderr():
+        with ignoring_lost_stderr():
             if self._stream.isatty():
                 self._draw(stage, done, total)
             elif self._is_due(stage, done, total):
@@ -169,7 +169,7 @@ class Progress:
         if stage != self._stage or not total or done <= self._done_before or spent < SECONDS_BEFORE_ETA:
             return ""
         seconds = spent * (total - done) / (done - self._done_before)
-        return f", about {_spoken(seconds)} left" if done < total else ""
+        return f", about {spoken(seconds)} left" if done < total else ""
 
     def _draw(self, stage: str, done: float, total: float) -> None:
         from rich.console import Console
@@ -192,7 +192,8 @@ class Progress:
             self._bar = None
 
 
-def _spoken(seconds: float) -> str:
+def spoken(seconds: float) -> str:
+    """Return a length of time in words: "40 s", "12 min", "3 h 5 min"."""
     minutes = round(seconds / 60)
     if minutes < 1:
         return f"{max(1, round(seconds)):d} s"
@@ -200,7 +201,7 @@ def _spoken(seconds: float) -> str:
 
 
 @contextlib.contextmanager
-def _ignoring_lost_stderr() -> Iterator[None]:
+def ignoring_lost_stderr() -> Iterator[None]:
     """Progress that nobody can read is no reason to stop the work."""
     with contextlib.suppress(BrokenPipeError, OSError):
         yield

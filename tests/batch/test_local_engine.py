@@ -1,0 +1,132 @@
+"""Worker processes of this machine: the rows of the pipeline, and what becomes of those that are killed."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mmser.batch.local import LocalEngine, WorkerError
+from mmser.batch.records import CallResult, CallRow
+from mmser.batch.tables import call_table_row, turn_table_rows
+from mmser.pipeline import EmotionPipeline
+from tests.batch.small_batches import settings, write_calls
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> list[CallRow]:
+    return write_calls(tmp_path_factory.mktemp("calls"), 6, longest=5.0)
+
+
+DEADLY = "call002"
+
+
+def rounded(row: dict[str, object]) -> dict[str, object]:
+    """A row with numbers as coarse as different batches let them be."""
+    return {name: pytest.approx(v, abs=2e-4) if isinstance(v, float) else v for name, v in row.items()}
+
+
+def test_worker_processes_give_the_rows_of_the_pipeline_and_bad_calls_say_why(
+    rows: list[CallRow], pipeline: EmotionPipeline, model_dir: Path, tmp_path: Path
+):
+    (tmp_path / "text.wav").write_text("no sound")
+    bad = [
+        CallRow(id="missing", audio=(str(tmp_path / "no.wav"),)),
+        CallRow(id="text", audio=(str(tmp_path / "text.wav"),)),
+        CallRow(id="problem", problem="line 7 has no audio; give it"),
+    ]
+    mixed = [bad[0], *rows[:3], bad[1], *rows[3:], bad[2]]
+    reports = tmp_path / "reports"
+    options = settings(model_dir, reports=True, batch_seconds=20.0)
+    with LocalEngine(
+        options, pipeline.info, workers=2, models=1, report_folder=lambda key: f"{reports}/{key}"
+    ) as engine:
+        found = {result.id: result for result in engine.run(mixed)}
+        children = [one.process for one in (*engine._readers, *engine._models)]
+    assert found.keys() == {row.id for row in mixed}
+    for row in rows:
+        report = pipeline(row.audio[0], transcript=row.transcript, roles=("agent", "customer"))
+        result = found[row.id]
+        assert result.status == "done" and result.call is not None
+        assert rounded(call_table_row(report, row)) == result.call
+        for one, other in zip(turn_table_rows(report, row.id), result.turns, strict=True):
+            assert rounded(one) == other
+        assert (reports / row.id / "report.html").is_file() and (reports / row.id / "report.json").is_file()
+    assert found["missing"].error == f"{tmp_path / 'no.wav'} does not exist; check the path of the recording"
+    assert "is not audio that can be read" in str(found["text"].error)
+    assert found["problem"].error == "line 7 has no audio; give it"
+    assert {"encoding", "fusing", "opening", "writing reports"} <= engine.spent.keys()
+    assert not any(child.is_alive() for child in children)
+
+
+def killing(engine: LocalEngine, results: Iterator[CallResult], which: str) -> dict[str, CallResult]:
+    """Take results; after the first, kill one process that works."""
+    found: dict[str, CallResult] = {}
+    killed = False
+    for result in results:
+        assert result.id not in found
+        found[result.id] = result
+        processes = engine._models if which == "model" else engine._readers
+        if not killed and processes[0].ready:
+            os.kill(processes[0].process.pid or 0, signal.SIGKILL)
+            killed = True
+    assert killed
+    return found
+
+
+@pytest.mark.parametrize("which", ["reader", "model"])
+def test_calls_survive_the_death_of_a_process(
+    rows: list[CallRow], pipeline: EmotionPipeline, model_dir: Path, which: str
+):
+    with LocalEngine(settings(model_dir), pipeline.info, workers=1, models=1) as engine:
+        found = killing(engine, engine.run(rows), which)
+    assert {result.status for result in found.values()} == {"done"} and len(found) == len(rows)
+
+
+def test_a_call_that_kills_whatever_works_on_it_is_given_up_and_the_others_go_on(
+    rows: list[CallRow], pipeline: EmotionPipeline, model_dir: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("mmser.batch.local.judge_calls", deadly_judge_calls)
+    with LocalEngine(settings(model_dir), pipeline.info, workers=1, models=1) as engine:
+        found = {result.id: result for result in engine.run(rows[:5])}
+    failed = {key: result for key, result in found.items() if result.status == "failed"}
+    assert list(failed) == [DEADLY] and len(found) == 5
+    assert "was killed by signal 9, also when it was tried again" in str(failed[DEADLY].error)
+    assert "--workers" in str(failed[DEADLY].error)
+
+
+def deadly_judge_calls(pipe: object, options: object, info: object) -> None:
+    """Hold the model as ever, and die where one call comes: as when memory runs out."""
+    from mmser.batch import processes
+    from mmser.batch.judging import Judge
+
+    begin = Judge.begin
+
+    def dying(self: Judge, key: int, row: CallRow) -> None:
+        if row.id == DEADLY:
+            os.kill(os.getpid(), signal.SIGKILL)
+        begin(self, key, row)
+
+    Judge.begin = dying  # type: ignore[method-assign]
+    processes.judge_calls(pipe, options, info)  # type: ignore[arg-type]
+
+
+def test_a_model_that_cannot_be_loaded_is_told_once(
+    rows: list[CallRow], pipeline: EmotionPipeline, tmp_path: Path
+):
+    with (
+        LocalEngine(settings(tmp_path / "nothing"), pipeline.info, workers=1, models=1) as engine,
+        pytest.raises(WorkerError, match="nothing"),
+    ):
+        list(engine.run(rows))
+
+
+def test_no_process_is_left_where_results_are_not_taken_to_the_end(
+    rows: list[CallRow], pipeline: EmotionPipeline, model_dir: Path
+):
+    with LocalEngine(settings(model_dir), pipeline.info, workers=1, models=1) as engine:
+        next(iter(engine.run(rows)))
+        pids = [one.process.pid or 0 for one in (*engine._readers, *engine._models)]
+    assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)

@@ -136,12 +136,13 @@ class Fuser:
         """Note that nothing more of a call is to come."""
         self._calls[key].closed = True
 
-    def drop(self, key: int) -> None:
-        """Forget a call that is not to be finished."""
-        call = self._calls.pop(key)
+    def drop(self, key: int) -> Seconds:
+        """Forget a call that is not to be finished; return how much of its sound waited to be judged."""
+        call, waiting = self._calls.pop(key), self.waiting_seconds
         self._waiting = [item for item in self._waiting if item.call is not call]
         self._courses = deque(item for item in self._courses if item[0] is not call)
         self._forget([key])
+        return waiting - self.waiting_seconds
 
     @property
     def waiting_seconds(self) -> Seconds:

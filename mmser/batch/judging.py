@@ -76,10 +76,9 @@ class Judge:
         else:
             self.fuser.add_course(key, part)
 
-    def drop(self, key: int) -> None:
-        """Forget a call that will not be finished here."""
-        if self._open.pop(key, None) is not None:
-            self.fuser.drop(key)
+    def drop(self, key: int) -> Seconds:
+        """Forget a call that will not be finished here; return how much of its sound waited to be judged."""
+        return self.fuser.drop(key) if self._open.pop(key, None) is not None else 0.0
 
     @property
     def num_open(self) -> int:

@@ -72,7 +72,7 @@ class _ReaderProcess(_Process):
 
 @dataclass
 class _ModelProcess(_Process):
-    waiting: float = 0.0  # seconds of sound sent and not judged
+    waiting: float = 0.0  # seconds of sound sent and not judged; what is sent must come back, else it stalls
     open: dict[int, _Job] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)
 

@@ -95,7 +95,7 @@ class Drop:
 
 @dataclass(frozen=True, kw_only=True)
 class Progressed:
-    """From a model: how much sound it has judged since the last message."""
+    """From a model: how much sound it has judged, or need not judge, since the last message."""
 
     seconds: Seconds
     spent: dict[str, float]  # seconds of work by stage, since it began
@@ -214,14 +214,14 @@ def judge_calls(pipe: Connection, settings: Settings, info: ModelInfo) -> None:
         inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         # A thread empties the pipe: whoever fills it never waits for a batch to end.
         threading.Thread(target=_receive, args=(pipe, inbox), daemon=True).start()
-        working = False
+        working, dropped = False, 0.0
         while True:
             # While nothing waits to be judged, wait for what comes; otherwise take what has come.
             while not working or not inbox.empty():
                 message = inbox.get()
                 if message is None:
                     return
-                _take(judge, message)
+                dropped += _take(judge, message)
                 working = True
             try:
                 seconds = judge.step()
@@ -231,8 +231,9 @@ def judge_calls(pipe: Connection, settings: Settings, info: ModelInfo) -> None:
             for key, finished in judge.finished():
                 pipe.send(Done(key=key, result=finished.result, report=finished.report))
             working = seconds > 0
-            if seconds:
-                pipe.send(Progressed(seconds=seconds, spent=dict(judge.fuser.spent)))
+            if seconds or dropped:
+                pipe.send(Progressed(seconds=seconds + dropped, spent=dict(judge.fuser.spent)))
+                dropped = 0.0
 
 
 def _receive(pipe: Connection, inbox: "queue.SimpleQueue[Any]") -> None:
@@ -243,13 +244,15 @@ def _receive(pipe: Connection, inbox: "queue.SimpleQueue[Any]") -> None:
         inbox.put(None)
 
 
-def _take(judge: Any, message: Begin | Drop | ReadPart) -> None:
+def _take(judge: Any, message: Begin | Drop | ReadPart) -> Seconds:
+    """Do what a message says; return how much sound that waited needs no judging any more."""
+    if isinstance(message, Drop):
+        return float(judge.drop(message.key))
     if isinstance(message, Begin):
         judge.begin(message.key, message.row)
-    elif isinstance(message, Drop):
-        judge.drop(message.key)
     else:
         judge.take(message.key, message.part)
+    return 0.0
 
 
 def _ignore_interrupts() -> None:

@@ -145,7 +145,9 @@ def test_nothing_of_a_finished_or_dropped_call_is_kept(pipeline: EmotionPipeline
         fuser.open(key)
         for part in parts[key]:
             give(fuser, key, part)
-    fuser.drop(1)
+    waited = fuser.waiting_seconds
+    dropped = fuser.drop(1)
+    assert 0 < dropped < waited and fuser.waiting_seconds == pytest.approx(waited - dropped)
     while fuser.step():
         pass
     assert [key for key, _ in fuser.finished()] == [0]

@@ -5,14 +5,17 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+import soundfile
 
 from mmser.batch.local import LocalEngine, WorkerError
 from mmser.batch.records import CallResult, CallRow
 from mmser.batch.tables import call_table_row, turn_table_rows
 from mmser.pipeline import EmotionPipeline
-from tests.batch.small_batches import settings, write_calls
+from tests.batch.small_batches import clock, settings, write_calls
+from tests.call_fixtures import RATE, voice
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,33 @@ def test_worker_processes_give_the_rows_of_the_pipeline_and_bad_calls_say_why(
     assert found["problem"].error == "line 7 has no audio; give it"
     assert {"encoding", "fusing", "opening", "writing reports"} <= engine.spent.keys()
     assert not any(child.is_alive() for child in children)
+
+
+def test_calls_that_break_off_in_the_middle_do_not_stall_those_after_them(
+    rows: list[CallRow], pipeline: EmotionPipeline, model_dir: Path, tmp_path: Path
+):
+    sound = voice(40.0, tuple((float(s), s + 1.5) for s in range(0, 38, 2)), pitch=150, seed=9)
+    soundfile.write(tmp_path / "whole.flac", np.stack([sound, sound], 1), RATE)
+    content = bytearray((tmp_path / "whole.flac").read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 4000] = bytes(4000)
+    cues = [f"{clock(s)} --> {clock(s + 1.5)}\n<v Customer>i am so angry</v>\n" for s in range(0, 38, 2)]
+    (tmp_path / "words.vtt").write_text("WEBVTT\n\n" + "\n".join(cues), "utf-8")
+    damaged = []
+    for number in range(8):
+        (tmp_path / f"{number}.flac").write_bytes(content)
+        damaged.append(
+            CallRow(
+                id=f"damaged {number}",
+                audio=(str(tmp_path / f"{number}.flac"),),
+                transcript=str(tmp_path / "words.vtt"),
+            )
+        )
+    options = settings(model_dir, batch_seconds=5.0, channel_roles=("customer", "customer"))
+    with LocalEngine(options, pipeline.info, workers=2, models=1) as engine:
+        found = {result.id: result for result in engine.run([*damaged, *rows[:2]])}
+    assert len(found) == 10 and all(found[row.id].status == "done" for row in rows[:2])
+    assert {found[row.id].status for row in damaged} <= {"failed", "done"}
+    assert any("is damaged after" in str(found[row.id].error) for row in damaged)
 
 
 def killing(engine: LocalEngine, results: Iterator[CallResult], which: str) -> dict[str, CallResult]:

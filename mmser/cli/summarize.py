@@ -22,7 +22,7 @@ escalated.csv, rules.csv and groups.csv; numbers are of customers, with 95 % int
 
 Agents are neither ranked nor compared: --by takes no column that names people at work (EU AI Act,
 Art. 5(1)(f)). Small groups are pooled, and a group is marked only where it differs from all other calls after
-correction for the number of groups (Holm).
+correction for the number of groups.
 """
 
 

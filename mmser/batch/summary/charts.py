@@ -189,12 +189,14 @@ def _level(axis: Axis, tick: float, *, signed: bool) -> Markup:
 def _names(weeks: Sequence[Week], at: Sequence[float]) -> Markup:
     last = len(weeks) - 1
     shown = sorted({round(place * last / (_LABELS - 1)) for place in range(_LABELS)}) if last else [0]
-    texts = []
+    texts, told = [], ""
     for place in shown:
         anchor = "start" if place == 0 else "end" if place == last else "middle"
         x = 0.0 if place == 0 else 100.0 if place == last else at[place]
+        year, number = weeks[place].week.split("-")
+        words, told = number if year == told else f"{year} {number}", year
         text = Markup('<text x="{}%" y="{}" text-anchor="{}">{}</text>')
-        texts.append(text.format(_place(x), _HEIGHT + 19, anchor, weeks[place].week.replace("-", " ")))
+        texts.append(text.format(_place(x), _HEIGHT + 19, anchor, words))
     return Markup("").join(texts)
 
 

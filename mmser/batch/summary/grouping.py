@@ -8,14 +8,15 @@ import pyarrow
 import pyarrow.compute as pc
 
 from mmser.batch.summary.counting import Ints, Rules, scored_talk, share_of_calls, total, valence_share
-from mmser.batch.summary.intervals import CHANGE, Bools, Floats, difference_p, holm, mean, ratios
+from mmser.batch.summary.differences import differences
+from mmser.batch.summary.intervals import CHANGE, Bools, Floats, mean, ratios
 from mmser.batch.summary.reading import Calls
 from mmser.batch.summary.records import Estimate, Group, GroupTable
 
 NONE: Final = "(none)"
 OTHERS: Final = "others"
 MOST_GROUPS: Final = 50  # shown by themselves
-_SURE: Final = 0.05  # p, after Holm
+_SURE: Final = 0.05  # p, corrected for the number of groups
 
 
 def group_table(calls: Calls, rules: Rules, column: str, *, min_calls: int, seed: int) -> GroupTable:
@@ -82,20 +83,16 @@ class _Measures:
 
 def _tested(measures: _Measures, groups: Sequence[Group], placed: Ints) -> tuple[int, list[Group]]:
     """Return how many groups were tested against all other calls, and the groups with what was found."""
-    gaps = [
-        difference_p(measures.emotions[:, 0], measures.time, placed == number)
-        for number in range(len(groups))
-    ]
-    tests = [(number, *gap) for number, gap in enumerate(gaps) if gap is not None]
-    # With two groups the one against the others is the other against the one: one test.
-    corrected = holm([p for _, _, p in tests]) if len(groups) > 2 else [p for _, _, p in tests]
-    found = list(groups)
-    for (number, gap, _), p in zip(tests, corrected, strict=True):
-        data = found[number].to_dict() | {"p": float(f"{p:.3g}")}
-        if p < _SURE:
-            data["differs"] = "higher" if gap > 0 else "lower"
-        found[number] = Group.from_dict(data)
-    return len(tests), found
+    gaps = differences(measures.emotions[:, 0], measures.time, placed, len(groups), seed=measures.seed)
+    found = []
+    for group, gap in zip(groups, gaps, strict=True):
+        data = group.to_dict()
+        if gap is not None:
+            data["p"] = round(gap.p, 4)
+        if gap is not None and gap.p < _SURE:
+            data["differs"] = "higher" if gap.gap > 0 else "lower"
+        found.append(Group.from_dict(data))
+    return sum(gap is not None for gap in gaps), found
 
 
 def _coded(texts: pyarrow.Array) -> tuple[list[str], Ints]:

@@ -323,7 +323,7 @@ def _group_table(table: GroupTable, summary: ArchiveSummary) -> Table:
     def row(one: Group) -> tuple[Cell, ...]:
         name = f"{one.name}, {one.pooled:,} groups" if one.pooled > 1 else one.name
         mark = {"higher": "▲ ", "lower": "▼ ", None: ""}[one.differs]
-        why = f"p = {one.p:.2g} after Holm" if one.p is not None else "not tested"
+        why = f"p = {one.p:.2g} corrected for the number of groups" if one.p is not None else "not tested"
         rise = Cell(
             text=points(one.escalation.value),
             beside=points_interval(one.escalation.low, one.escalation.high),
@@ -344,7 +344,7 @@ def _group_table(table: GroupTable, summary: ArchiveSummary) -> Table:
         )
 
     tested = (
-        f"▲ ▼: differs from all other calls, after Holm's correction over {table.tested} groups"
+        f"▲ ▼: differs from all other calls, corrected for the {table.tested} groups that were tested"
         if table.tested
         else "No group could be tested against the others"
     )

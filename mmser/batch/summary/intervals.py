@@ -70,46 +70,6 @@ def proportion(hits: int, calls: int) -> Estimate:
     return _estimate(share, middle - half, middle + half, calls, SHARE)
 
 
-def difference_p(above: Floats, below: Floats, inside: Bools) -> tuple[float, float] | None:
-    """Return how a group's ratio differs from that of all other calls, and the two-sided p of no difference.
-
-    Welch's t of the linearised ratios, which are means over independent calls.
-
-    Args:
-        above: (calls,).
-        below: (calls,); calls with 0 or NaN are left out.
-        inside: whether a call is of the group, (calls,).
-
-    Returns:
-        difference and p; None where either side has fewer than `FEWEST` calls or none of them varies.
-    """
-    used = (below > 0) & np.isfinite(above)
-    value, squared, freedom = np.zeros(2), np.zeros(2), np.zeros(2)
-    for side, rows in enumerate((used & inside, used & ~inside)):
-        count = int(rows.sum())
-        if count < FEWEST:
-            return None
-        value[side] = above[rows].sum() / below[rows].sum()
-        squared[side] = _error(np.array([value[side]]), above[rows, None], below[rows])[0] ** 2
-        freedom[side] = count - 1
-    total = float(squared.sum())
-    if total <= 0:
-        return None
-    gap = float(value[0] - value[1])
-    of_both = total**2 / float((squared**2 / freedom).sum())
-    return gap, float(2 * stats.t.sf(abs(gap) / np.sqrt(total), of_both))
-
-
-def holm(ps: list[float]) -> list[float]:
-    """Return p values corrected for their number (Holm 1979), in their order."""
-    order = np.argsort(ps, kind="stable")
-    corrected, least = [0.0] * len(ps), 0.0
-    for rank, place in enumerate(order):
-        least = max(least, min(1.0, (len(ps) - rank) * ps[place]))
-        corrected[place] = least
-    return corrected
-
-
 def _interval(values: Floats, above: Floats, below: Floats, seed: int) -> tuple[Floats, Floats]:
     count = len(below)
     freedom = count - 1

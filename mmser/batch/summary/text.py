@@ -100,8 +100,7 @@ def _groups(table: GroupTable) -> list[str]:
     if len(table.groups) > _MOST:
         lines.append(f"  and {len(table.groups) - _MOST} more, in the files")
     lines.append(
-        "  ▲ ▼ differs from all other calls after correction for the number of groups (Holm); the intervals "
-        "are not corrected"
+        "  ▲ ▼ differs from all other calls, corrected for the number of groups; the intervals are not"
     )
     return lines
 

@@ -107,10 +107,12 @@ def method(summary: ArchiveSummary) -> tuple[str, ...]:
         "linearised error; shares of calls have Wilson's. Fewer than 5 calls, or calls that all say the "
         "same, have none. They hold the variation between calls, not the errors of the model.",
         "A group of calls is marked ▲ or ▼ only where its negative share differs from that of all other "
-        "calls after correction for the number of groups (Welch's t, Holm, p under 0.05). The intervals in "
-        "the table stand each by itself and are not corrected: of many groups some lie apart by chance. "
-        f"Groups of fewer than {calls(summary.min_calls)} are pooled. A group says something of its calls, and "
-        "nothing of the people who answered them: who is called, and why, differs between groups.",
+        "calls, corrected for the number of groups: p under 0.05, where calls are dealt to the groups at "
+        "random and a group counts by how often the largest difference of any group, over its error, is as "
+        "large. Groups with fewer than 20 scored calls are not tested. The intervals in the table stand each "
+        "by itself and are not corrected: of many groups some lie apart by chance. Groups of fewer than "
+        f"{calls(summary.min_calls)} are pooled. A group says something of its calls, and nothing of the "
+        "people who answered them: who calls, and why, differs between groups.",
         "Agents are neither ranked nor compared, and calls are not divided by them (EU AI Act, Art. "
         "5(1)(f)). Do not use a group that stands for one person at work.",
     )

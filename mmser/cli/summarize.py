@@ -82,7 +82,7 @@ def summarize(
         check_summary_files(out, place, overwrite=overwrite)
         options = SummaryOptions(by=tuple(by or ()), date=date, top=top, min_calls=min_calls, seed=seed)
         summary = summarize_archive(archive, place, options)
-        for warning in summary.warnings:
+        for warning in summary.warnings if json else ():  # the text has them
             progress.warn(warning)
         write_summary(summary, place, overwrite=overwrite)
         could = groupable(archive.columns)

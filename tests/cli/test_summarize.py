@@ -93,9 +93,11 @@ def test_bad_folders_are_named(mmser, tmp_path, out):
 
 def test_what_must_be_known_is_a_warning_and_stands_in_the_text(mmser, tmp_path):
     out = write_archive(tmp_path / "out", [call_of("a", date="soon"), call_of("b", date="2026-01-05")])
+    told = "1 call whose date in 'date' is not understood, such as 'soon'"
     ran = mmser("summarize", out, "--quiet")
-    assert "mmser: warning: 1 call whose date in 'date' is not understood, such as 'soon'" in ran.err
-    assert "no interval is given under 5" in ran.out
+    assert f"Note: {told}" in ran.out and "no interval is given under 5" in ran.out
+    ran = mmser("summarize", out, "--quiet", "--json", "--overwrite")
+    assert f"mmser: warning: {told}" in ran.err
 
 
 def test_a_full_disk_leaves_nothing_behind(out, tmp_path):

@@ -346,7 +346,7 @@ def _group_table(table: GroupTable, summary: ArchiveSummary) -> Table:
     tested = (
         f"▲ ▼: differs from all other calls, corrected for the {table.tested} groups that were tested"
         if table.tested
-        else "No group could be tested against the others"
+        else "No group could be tested against the others, for which 20 scored calls are needed"
     )
     return Table(
         title=f"By {table.column}",

@@ -146,10 +146,8 @@ class Group(Record):
     non_talk: Estimate
     any_rule: Estimate  # share of calls that a rule matched
     rule_calls: dict[str, int] = field(default_factory=dict)
-    differs: Literal["higher", "lower"] | None = (
-        None  # share negative against all other calls, corrected for the number of groups
-    )
-    p: float | None = None  # of no difference, corrected likewise; None where it was not tested
+    differs: Literal["higher", "lower"] | None = None  # share negative, against all other calls
+    p: float | None = None  # of no difference, corrected for the number of groups; None = not tested
 
 
 @dataclass(frozen=True, kw_only=True)

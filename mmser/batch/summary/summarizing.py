@@ -152,8 +152,8 @@ def _warnings(calls: Calls, archive: Archive, trend: Trend, shares: Sequence[Rol
         )
     if archive.failed:
         told.append(
-            f"{some(archive.failed, 'call')} could not be analysed and stand in no number; where what made "
-            "them fail has to do with how people sound, the numbers are biased."
+            f"{some(archive.failed, 'call')} could not be analysed: in no number; where the reason has to do "
+            "with how people sound, the numbers are biased."
         )
     untimed = sum(one.untimed for one in shares if one.role == "customer")
     if untimed:

@@ -99,9 +99,8 @@ def _groups(table: GroupTable) -> list[str]:
         )
     if len(table.groups) > _MOST:
         lines.append(f"  and {len(table.groups) - _MOST} more, in the files")
-    lines.append(
-        "  ▲ ▼ differs from all other calls, corrected for the number of groups; the intervals are not"
-    )
+    marks = "▲ ▼ differs from all other calls, corrected for the number of groups; the intervals are not"
+    lines.append(f"  {marks if table.tested else 'no group could be tested: 20 scored calls are needed'}")
     return lines
 
 

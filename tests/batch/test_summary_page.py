@@ -14,6 +14,7 @@ from mmser.batch.summary.reading import open_archive
 from mmser.batch.summary.summarizing import SummaryOptions, summarize_archive
 from mmser.batch.summary.tables import TABLES, to_tables
 from mmser.batch.summary.text import render_summary_text
+from mmser.batch.summary.wording import clock, hours, percent, points
 from mmser.errors import OutputError, UsageError
 from tests.batch.made_archive import call_of, made_rows, write_archive
 
@@ -136,3 +137,15 @@ def test_poor_archives_have_a_page_and_a_text_too(tmp_path, rows):
     for words in (page, text):
         assert "nan" not in words.lower().replace("name", "") and "None" not in words
     assert found.trend.why_none in text
+
+
+def test_numbers_are_written_with_their_unit_and_a_true_minus():
+    assert [hours(one) for one in (None, 0.001, 0.5, 5.25, 1234.6)] == [
+        "–",
+        "4 s",
+        "30 min",
+        "5.2 h",
+        "1,235 h",
+    ]
+    assert [points(one) for one in (None, 0.0, -0.0001, -0.042, 0.042)] == ["–", "0.0", "0.0", "−4.2", "+4.2"]
+    assert (percent(None), percent(0.12345), clock(None), clock(245.4)) == ("–", "12.3%", "–", "4:05")

@@ -30,6 +30,7 @@ from mmser.batch.summary.wording import (
     period,
     points,
     points_interval,
+    some,
 )
 from mmser.report.html_data import visible
 from mmser.report.html_style import emotion_css, patterns
@@ -274,9 +275,19 @@ def _escalated_table(summary: ArchiveSummary) -> Table | None:
         title="Calls in which negativity rises most",
         note=f"{calls(len(top))} of {summary.escalation.rising:,} in which it rises at all, of "
         f"{summary.escalation.mean.calls:,} with enough scored turns. These are the largest of many: some "
-        "are so by chance. Ring: first quarter; dot: last.",
+        f"are so by chance. {_clear(summary)}Ring: first quarter; dot: last.",
         columns=tuple(columns),
         rows=tuple(map(row, top)),
+    )
+
+
+def _clear(summary: ArchiveSummary) -> str:
+    found = summary.escalation
+    if not found.with_interval:
+        return ""
+    return (
+        f"In {found.clear:,} of {calls(found.with_interval)} the interval of anger lies above 0; by chance "
+        f"it would in about {some(round(0.025 * found.with_interval), 'call')}. "
     )
 
 
@@ -350,7 +361,7 @@ def _group_table(table: GroupTable, summary: ArchiveSummary) -> Table:
     )
     return Table(
         title=f"By {table.column}",
-        note=f"{table.distinct:,} value{'' if table.distinct == 1 else 's'}; the upright line is of all "
+        note=f"{some(table.distinct, 'value')}; the upright line is of all "
         f"calls. {tested}; intervals are each group's own and not corrected.",
         columns=(
             Column(title=table.column, kind="name"),

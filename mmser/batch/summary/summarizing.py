@@ -33,6 +33,7 @@ from mmser.batch.summary.records import (
     Trend,
 )
 from mmser.batch.summary.weeks import weekly
+from mmser.batch.summary.wording import some
 from mmser.labels import Role
 
 TOP: Final = 20
@@ -175,8 +176,3 @@ def _warnings(calls: Calls, archive: Archive, trend: Trend, shares: Sequence[Rol
             f"{some(trend.outside, 'call')} dated more than three years from most others: in no week."
         )
     return tuple(told)
-
-
-def some(count: int, noun: str) -> str:
-    """Return "1 call", "2,000 calls"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

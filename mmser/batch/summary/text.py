@@ -13,6 +13,7 @@ from mmser.batch.summary.wording import (
     period,
     points,
     points_interval,
+    some,
 )
 
 _MOST: Final = 10  # rows of each list
@@ -89,9 +90,9 @@ def _escalated(summary: ArchiveSummary) -> list[str]:
 
 
 def _groups(table: GroupTable) -> list[str]:
-    lines = [f"By {table.column}: negative share of customers ({table.distinct:,} values)"]
+    lines = [f"By {table.column}: negative share of customers ({some(table.distinct, 'value')})"]
     for group in table.groups[:_MOST]:
-        name = f"{group.name} ({group.pooled:,} groups)" if group.pooled else group.name
+        name = f"{group.name} ({some(group.pooled, 'group')})" if group.pooled else group.name
         mark = {"higher": " ▲", "lower": " ▼", None: ""}[group.differs]
         lines.append(
             f"  {_name(name)} {calls(group.calls):>12} {percent(group.negative.value):>7} "

@@ -1,4 +1,4 @@
-"""How the numbers of a summary are written: percent without a decimal, differences in points, intervals."""
+"""How the numbers of a summary are written: percent, differences in points, intervals."""
 
 import math
 
@@ -33,9 +33,11 @@ def points_interval(low: float | None, high: float | None) -> str:
 
 
 def hours(value: float | None) -> str:
-    """Return "168.7 h"; "–" where no call has a duration."""
+    """Return "169 h", "5.2 h", "40 min" or "12 s"; "–" where no call has a duration."""
     if value is None:
         return NONE
+    if value < 1:
+        return f"{60 * value:.0f} min" if value >= 1 / 60 else f"{3600 * value:.0f} s"
     return f"{value:,.0f} h" if value >= 100 else f"{value:.1f} h"
 
 
@@ -82,7 +84,7 @@ def headline(summary: ArchiveSummary) -> str:
 
 
 def period(summary: ArchiveSummary) -> str:
-    """Return "5 January" like dates as they are sorted: "2026-01-05 to 2026-03-29"."""
+    """Return "2026-01-05 to 2026-03-29", or "no dates"."""
     if summary.first is None:
         return "no dates"
     return summary.first if summary.first == summary.last else f"{summary.first} to {summary.last}"
@@ -90,7 +92,12 @@ def period(summary: ArchiveSummary) -> str:
 
 def calls(count: int) -> str:
     """Return "1 call", "2,000 calls"."""
-    return f"{count:,} call{'' if count == 1 else 's'}"
+    return some(count, "call")
+
+
+def some(count: int, noun: str) -> str:
+    """Return "1 value", "30 values"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def method(summary: ArchiveSummary) -> tuple[str, ...]:

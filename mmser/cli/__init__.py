@@ -31,6 +31,7 @@ from mmser.cli import (
     evaluate,
     info,
     predict,
+    summarize,
     train,
     transcribe,
 )
@@ -85,6 +86,7 @@ app.command("evaluate", epilog=evaluate.EPILOG)(evaluate.evaluate)
 app.command("baseline", epilog=baseline.EPILOG)(baseline.baseline)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.command("calibrate", epilog=calibrate.EPILOG)(calibrate.calibrate)
+app.command("summarize", epilog=summarize.EPILOG)(summarize.summarize)
 app.command("info", epilog=info.EPILOG)(info.info)
 
 

@@ -4,15 +4,18 @@
 call, with a block of columns for each role, named `customer_…`, `agent_…` and so on, and the user's columns.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 import pyarrow
 
+from mmser import __version__
 from mmser.batch.records import CallRow, Cell, ColumnType
 from mmser.labels import ROLES, VALENCE, Role
 from mmser.report.palette import UNCERTAIN
 from mmser.report.parquet import column_type, stored
+from mmser.report.policy import notice_of
 from mmser.report.tables import turn_columns, turn_rows
 from mmser.types import CallReport, ModelInfo, RoleSummary
 
@@ -38,7 +41,7 @@ _CALL: Final[dict[str, ColumnType]] = {
     "longest_silence": "float",
     "overlap": "float",
     "interruptions": "int",
-    "rules": "string",  # names of those that matched, joined by "+"
+    "rules": "string",  # names of those that matched, as a JSON list
     "warnings": "string",  # joined by " | "
     "agent_reason": "string",
 }
@@ -78,15 +81,26 @@ def call_schema(model: ModelInfo, user: Mapping[str, ColumnType]) -> pyarrow.Sch
     """Return the Parquet schema of `calls`: our columns, then the user's (`user_name`)."""
     ours = call_columns(model.labels)
     kinds = ours | {user_name(name, ours): kind for name, kind in user.items()}
-    return pyarrow.schema([(stored(name), _TYPES[kind]) for name, kind in kinds.items()])
+    fields = [(stored(name), _TYPES[kind]) for name, kind in kinds.items()]
+    return pyarrow.schema(fields, metadata=_metadata(model))
 
 
 def turn_schema(model: ModelInfo) -> pyarrow.Schema:
     """Return the Parquet schema of `turns`."""
     names = [name for name in turn_columns(model.labels) if name != "recording"]
     return pyarrow.schema(
-        [("call", pyarrow.string()), *((name, column_type(name, model.labels)) for name in names)]
+        [("call", pyarrow.string()), *((name, column_type(name, model.labels)) for name in names)],
+        metadata=_metadata(model),
     )
+
+
+def _metadata(model: ModelInfo) -> dict[str, str]:
+    """Return what stands in each file beside its rows, as in the Parquet export of one call."""
+    return {
+        "mmser_version": __version__,
+        "model": stored(f"{model.id} {model.revision}"),
+        "notice": notice_of(model.calibration),
+    }
 
 
 def user_name(name: str, ours: Mapping[str, ColumnType]) -> str:
@@ -123,7 +137,7 @@ def call_table_row(report: CallReport, row: CallRow) -> dict[str, Any]:
         "longest_silence": talk.longest_silence,
         "overlap": talk.overlap,
         "interruptions": None if "interruptions" in talk.reasons else len(talk.interruptions),
-        "rules": "+".join(match.name for match in report.rules) or None,
+        "rules": json.dumps([match.name for match in report.rules], ensure_ascii=False),
         "warnings": " | ".join(report.warnings) or None,
         "agent_reason": report.policy.agent_reason,
     }

@@ -8,6 +8,7 @@ import typer
 from mmser import __version__
 from mmser.cli.console import Progress, print_result
 from mmser.cli.options import MAX_SEED, Debug, Quiet, some_path
+from mmser.errors import UsageError
 
 EPILOG = """Examples:
 
@@ -68,6 +69,8 @@ def summarize(
 
     Agents are neither ranked nor compared.
     """
+    if "://" in str(out) or str(out).startswith(("s3:/", "gs:/", "memory:/")):
+        raise UsageError(f"{out} is a URL; copy what is there to this machine, and give that folder")
     place = output if output is not None else out / "summary"
     with Progress(quiet=quiet) as progress:
         progress.say(f"mmser {__version__}: summarising {out}")

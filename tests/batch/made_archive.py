@@ -1,6 +1,7 @@
 """A batch's folder with plausible tables: calls over some weeks and queues, some of which escalate."""
 
 import datetime
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def made_rows(
             longest_silence=round(float(rng.gamma(2, 4)), 2),
             overlap=round(talk * float(rng.uniform(0, 0.06)), 2),
             interruptions=int(rng.poisson(3)),
-            rules="+".join(
+            rules=[
                 name
                 for name, share in (
                     ("shouting", 0.05 * tilt),
@@ -71,8 +72,7 @@ def made_rows(
                     ("silence", 0.1),
                 )
                 if rng.random() < share
-            )
-            or None,
+            ],
         )
         clock = f"{day}T{rng.integers(8, 20):02d}:{rng.integers(60):02d}:00"
         rows.append(row | {"queue": queue, "region": f"R{rng.integers(30):02d}", "started_at": clock})
@@ -89,6 +89,7 @@ def call_of(
     last: float | None = 0.2,
     anger: tuple[float | None, ...] = (None, None, None),
     talk: float = 100.0,
+    rules: Sequence[str] = (),
     **others: Any,
 ) -> dict[str, Any]:
     """Return one row of `calls`; shares are of the labels, then of "uncertain"; all neutral if left out."""
@@ -97,6 +98,7 @@ def call_of(
     given = {"neutral": 1.0} if given is None else given
     row: dict[str, Any] = dict.fromkeys(call_columns(EMOTIONS)) | {
         "id": call_id,
+        "rules": json.dumps(list(rules)),
         "audio": f"{call_id}.wav",
         "audio_sha256": f"{call_id}:sound",
         "duration": duration,

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from mmser.batch.records import CallRow
+from mmser.batch.store import report_folder
 from mmser.batch.summary.reading import open_archive
 from mmser.batch.summary.records import ArchiveSummary
 from mmser.batch.summary.summarizing import SummaryOptions, summarize_archive
@@ -75,8 +76,8 @@ def test_agents_shares_are_told_together_and_only_of_calls_with_a_reason(tmp_pat
 def test_a_recording_under_several_ids_counts_once_under_the_smallest(tmp_path):
     rows = [call_of(name, audio_sha256=sound) for name, sound in (("b", "x"), ("a", "x"), ("c", "y"))]
     rows += [call_of("d", audio_sha256=None), call_of("e", audio_sha256=None)]
-    rows[0] |= {"rules": "of b"}
-    rows[1] |= {"rules": "of a"}
+    rows[0] |= {"rules": '["of b"]'}
+    rows[1] |= {"rules": '["of a"]'}
     found = summary_of(tmp_path, rows)
     assert (found.calls, found.duplicates) == (4, 1)
     assert [one.rule for one in found.rules] == ["of a"]
@@ -174,16 +175,17 @@ def test_the_most_escalated_come_first_and_falling_ones_never(tmp_path):
 
 def test_links_lead_to_reports_that_are_there(tmp_path):
     rows = [call_of(name, first=0.1, last=0.5) for name in ("a b&c", "none", "../up")]
-    (tmp_path / "reports" / "a b&c").mkdir(parents=True)
-    (tmp_path / "reports" / "a b&c" / "report.html").write_text("x")
+    folder = tmp_path / report_folder("a b&c")
+    folder.mkdir(parents=True)
+    (folder / "report.html").write_text("x")
     (tmp_path / "up").mkdir()
     (tmp_path / "up" / "report.html").write_text("x")
     links = {one.id: one.link for one in summary_of(tmp_path, rows).escalation.top}
-    assert links == {"a b&c": "./../reports/a%20b%26c/report.html", "none": None, "../up": None}
+    assert links == {"a b&c": f"./../reports/{folder.name}/report.html", "none": None, "../up": None}
 
 
 def test_rules_are_counted_with_their_calls(tmp_path):
-    rules = ["shout", "shout+wait", None, "wait", None, "shout", None, None, None, None]
+    rules = [["shout"], ["shout", "wait"], [], ["wait"], [], ["shout"], [], [], [], []]
     rows = [call_of(f"c{n}", rules=rule, first=0.1, last=0.1 + n / 100) for n, rule in enumerate(rules)]
     found = summary_of(tmp_path, rows)
     assert [(one.rule, one.calls, one.ids) for one in found.rules] == [
@@ -278,7 +280,8 @@ def test_a_real_call_in_a_real_row(tmp_path, call, pipeline: EmotionPipeline):
         customer.shares, abs=1e-3
     )
     assert sum(one.turns for one in found.roles) == len(report.turns)
-    assert found.models == () and found.notices == ()
+    assert found.models == (f"{report.model.id} {report.model.revision}",)
+    assert found.notices == (report.policy.notice,)
 
 
 def test_calls_that_failed_are_told_and_count_in_nothing(tmp_path):

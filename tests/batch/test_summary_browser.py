@@ -36,7 +36,7 @@ def pages(tmp_path_factory):
             f"{LONG}{n}",
             first=0.1,
             last=0.4,
-            rules=LONG,
+            rules=[LONG],
             queue=f"{LONG[:80]}{n % 2}{'x' * 90}",
             date="2026-01-05",
         )

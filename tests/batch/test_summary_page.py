@@ -30,10 +30,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def evil(tmp_path_factory):
-    rows = [
-        call_of(f"{EVIL}{n}", first=0.1, last=0.4, rules=EVIL.replace("+", ""), queue=EVIL, date=EVIL)
-        for n in range(8)
-    ]
+    rows = [call_of(f"{EVIL}{n}", first=0.1, last=0.4, rules=[EVIL], queue=EVIL, date=EVIL) for n in range(8)]
     folder = write_archive(tmp_path_factory.mktemp("evil") / "<b>out", rows)
     options = SummaryOptions(by=("queue",))
     return summarize_archive(open_archive(folder), folder / "summary", options)

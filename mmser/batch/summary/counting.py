@@ -1,5 +1,6 @@
 """All calls together: turns and talk by role, shares of emotions, rules, and the course of conversation."""
 
+import json
 from collections.abc import Sequence
 from typing import Final
 
@@ -122,7 +123,7 @@ class Rules:
     def __init__(self, calls: Calls) -> None:
         coded = calls.texts["rules"].dictionary_encode()
         # Few sets of rules stand for many calls; no match is the last of them.
-        sets = [tuple(dict.fromkeys(part for part in text.split("+") if part)) for text in _texts(coded)]
+        sets = [tuple(dict.fromkeys(_names(text))) for text in _texts(coded)]
         self.names = tuple(sorted({name for one in sets for name in one}))
         self._holds = np.zeros((len(sets) + 1, len(self.names)), np.bool_)
         for place, one in enumerate(sets):
@@ -187,3 +188,12 @@ def whole(value: float | None) -> int | None:
 
 def _texts(coded: pyarrow.DictionaryArray) -> Sequence[str]:
     return [text or "" for text in coded.dictionary.to_pylist()]
+
+
+def _names(text: str) -> list[str]:
+    """Return the names in a JSON list; what is none is taken for one name."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return [text]
+    return [str(name) for name in found] if isinstance(found, list) else [text]

@@ -25,6 +25,7 @@ LINES = [
     if line.startswith("    mmser ")
 ]
 COMMANDS = [line for line in LINES if line.split()[1] in ("analyze", "predict", "transcribe")]
+ARCHIVES = ("batch", "summarize")
 EVALUATING = ("evaluate", "baseline", "compare", "calibrate")
 TRAINING = [line for line in LINES if line.split()[1] in ("audit", "train") and ".yaml" in line]
 
@@ -73,7 +74,7 @@ def code_after(beginning: str) -> str:
 
 def test_the_readme_shows_commands():
     named = {command.split()[1] for command in LINES}
-    assert named == {"analyze", "transcribe", "predict", "audit", "train", *EVALUATING}
+    assert named == {"analyze", "transcribe", "predict", "audit", "train", *EVALUATING, *ARCHIVES}
     assert len(COMMANDS) >= 5
     assert len(TRAINING) >= 3
 
@@ -108,6 +109,31 @@ def test_every_command_runs(
         assert json.loads(captured.out)["turns"]
 
 
+def test_the_commands_for_archives_run_one_after_another(
+    folder: Path, model: Path, tmp_path: Path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "calls").mkdir()
+    for name in ("call.wav", "call.vtt"):
+        (tmp_path / "calls" / name).write_bytes((folder / name).read_bytes())
+    (tmp_path / "manifest.csv").write_text(
+        "id,audio,transcript,roles,queue\n"
+        'call-17,calls/call.wav,calls/call.vtt,"agent,customer",billing\n'
+        "call-18,,calls/call.vtt,Customer=customer,sales\n"
+    )
+    ran = [line for line in LINES if line.split()[1] in ARCHIVES]
+    assert len(ran) == 5
+    for line in ran:
+        _, *arguments = shlex.split(line)
+        crew = ["--model", str(model), "--workers", "1", "--models", "1", "--device", "cpu", "--quiet"]
+        beginning = arguments[0] == "batch" and arguments[1] not in ("status", "forget")
+        assert cli.run([*arguments, *(crew if beginning else [])]) == 0, line
+        assert capsys.readouterr().out.strip()
+    assert (tmp_path / "out" / "turns" / "part-00000.parquet").is_file()
+    left = b"".join(path.read_bytes() for path in (tmp_path / "june").rglob("*") if path.is_file())
+    assert b"call-18" in left and b"call-17" not in left
+
+
 @pytest.mark.parametrize("command", TRAINING)
 def test_every_configuration_for_training_is_understood(command: str):
     """What training does with them is tested where training is."""
@@ -120,7 +146,8 @@ def test_every_option_that_is_named_exists(capsys: pytest.CaptureFixture[str], m
     monkeypatch.setenv("COLUMNS", "200")
     helped = ""
     names = ("analyze", "transcribe", "predict", "info", "audit", "train", *EVALUATING)
-    for command in ([], *([name] for name in names)):
+    archives = (["batch", "run"], ["batch", "status"], ["batch", "forget"], ["summarize"])
+    for command in ([], *([name] for name in names), *archives):
         cli.run([*command, "--help"])
         helped += capsys.readouterr().out
     # Other programs have options of their own.

@@ -1,4 +1,4 @@
-"""The command line: `mmser analyze`, `transcribe`, `predict`, `audit`, `train`, `evaluate` and others.
+"""The command line: `mmser analyze`, `transcribe`, `predict`, `batch`, `train`, `evaluate` and others.
 
 Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage,
 130 interrupted, 143 terminated. Commands import torch and the like only once they have said what they are

@@ -4,6 +4,9 @@ Each message is one sentence: what was wrong, the value received, what is allowe
 The command line prints it on stderr and exits with `exit_code`.
 """
 
+import errno
+import os
+
 
 class MmserError(Exception):
     """A mistake or a limit that the user can act on; everything else is a bug."""
@@ -45,6 +48,17 @@ class RuleError(MmserError):
 
 class LeakingSplitError(MmserError):
     """A split lets what is tested on be trained on, or cannot show that it does not."""
+
+
+def no_temporary_room(error: OSError) -> OutputError | None:
+    """Return what to say of a temporary file that found no room; None of any other error."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if not full and "No usable temporary directory" not in str(error):
+        return None
+    return OutputError(
+        f"temporary files cannot be written in {os.environ.get('TMPDIR', 'their folder')}: "
+        f"{error.strerror or error}; free space, or name another folder in TMPDIR"
+    )
 
 
 class MissingExtraError(MmserError):

@@ -24,6 +24,24 @@ def quietly() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def quiet_datasets() -> Iterator[None]:
+    """Keep datasets from drawing bars of its own steps, and the Hub's client from telling each retry."""
+    from datasets import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from huggingface_hub.utils import logging as hub_logging
+
+    logging: Any = hub_logging
+    shown, level = not are_progress_bars_disabled(), logging.get_verbosity()
+    disable_progress_bars()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if shown:
+            enable_progress_bars()
+
+
+@contextlib.contextmanager
 def without_chatter() -> Iterator[None]:
     """Send what libraries in C write to stderr nowhere, as a decoder does of each frame that is damaged.
 

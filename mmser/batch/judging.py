@@ -10,7 +10,7 @@ from mmser.batch.reading import End, Part, Rows
 from mmser.batch.records import CallResult, CallRow
 from mmser.batch.settings import Settings
 from mmser.batch.tables import call_table_row, turn_table_rows
-from mmser.errors import MmserError
+from mmser.errors import MmserError, no_temporary_room
 from mmser.loading import load_model
 from mmser.outputs import without_words
 from mmser.pipeline import set_threads
@@ -136,7 +136,10 @@ def failed(row: CallRow, why: str) -> CallResult:
 
 
 def unexpected(error: Exception) -> str:
-    """Return what is said of an error that nobody foresaw."""
+    """Return what is said of an error that nobody foresaw, or of a full disk."""
+    told = no_temporary_room(error) if isinstance(error, OSError) else None
+    if told is not None:
+        return str(told)
     return f"{type(error).__name__}: {error} (a bug in mmser; `mmser analyze` of this call shows it)"
 
 

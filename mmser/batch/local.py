@@ -39,7 +39,7 @@ from mmser.types import ModelInfo
 
 AHEAD = 4.0  # batches of sound that may wait for a model
 MAX_TRIES = 2
-SECONDS_TO_END = 5.0  # given to a process before it is killed
+SECONDS_TO_END = 2.0  # given to a process before it is made to end
 
 
 class WorkerError(MmserError):
@@ -125,16 +125,17 @@ class LocalEngine:
 
     def __exit__(self, *_: object) -> None:
         """End all processes."""
-        for one in (*self._readers, *self._models):
-            one.pipe.close()
-        deadline = time.monotonic() + SECONDS_TO_END
-        for one in (*self._readers, *self._models):
-            one.process.terminate()
-        for one in (*self._readers, *self._models):
-            one.process.join(max(0.0, deadline - time.monotonic()))
-            if one.process.is_alive():
-                one.process.kill()
-                one.process.join()
+        started = (*self._readers, *self._models)
+        for one in started:
+            one.pipe.close()  # which ends those that wait for something to do
+        for end in (BaseProcess.terminate, BaseProcess.kill):
+            deadline = time.monotonic() + SECONDS_TO_END
+            for one in started:
+                one.process.join(max(0.0, deadline - time.monotonic()))
+                if one.process.is_alive():
+                    end(one.process)
+        for one in started:
+            one.process.join()
 
     def run(self, rows: Iterable[CallRow]) -> Iterator[CallResult]:
         """Yield what became of each call, in the order in which they end.

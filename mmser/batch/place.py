@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmser.batch.input.urls import open_filesystem
+from mmser.batch.input.urls import is_url, open_filesystem, scheme_of
 from mmser.errors import OutputError
 from mmser.report.writing import require_writable, write_outputs
 
@@ -23,8 +23,8 @@ class Place:
         """
         self.out = os.fspath(out)
         self.folder: Path | None = None  # None behind a URL
-        if "://" not in self.out:
-            self.folder = Path(self.out)
+        if not is_url(self.out) or scheme_of(self.out) in ("file", "local"):
+            self.folder = Path(self.out.partition("://")[2] if is_url(self.out) else self.out)
             return
         self._fs, self._root = open_filesystem(self.out, OutputError)
 
@@ -50,7 +50,9 @@ class Place:
             write_outputs({self.folder / name: content}, overwrite=True)
             return
         with self._told(name):
-            self._fs.pipe_file(self._path(name), content)
+            path = self._path(name)
+            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self._fs.pipe_file(path, content)
 
     def read(self, name: str) -> bytes | None:
         """Return what a file holds; None where there is none."""

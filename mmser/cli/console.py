@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from mmser.errors import MmserError, OutputError
+from mmser.errors import MmserError, OutputError, no_temporary_room
 
 if TYPE_CHECKING:
     from mmser.pipeline import EmotionPipeline
@@ -85,11 +85,6 @@ def is_stdout_error(error: OSError) -> bool:
     return error.filename is None and error.errno in (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT)
 
 
-def _is_temporary(error: OSError) -> bool:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    return full or "No usable temporary directory" in str(error)
-
-
 def silence_stdout() -> None:
     """Send what is still buffered for stdout nowhere."""
     with contextlib.suppress(OSError, ValueError):  # a captured stdout has no descriptor
@@ -118,12 +113,10 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop()
-        if isinstance(error, OSError) and _is_temporary(error):
-            # Nothing goes to stdout while work is under way, and the files of a report have their own error.
-            raise OutputError(
-                f"temporary files cannot be written in {os.environ.get('TMPDIR', 'their folder')}: "
-                f"{error.strerror or error}; free space, or name another folder in TMPDIR"
-            ) from error
+        # Nothing goes to stdout while work is under way, and the files of a report have their own error.
+        told = no_temporary_room(error) if isinstance(error, OSError) else None
+        if told is not None:
+            raise told from error
 
     def say(self, text: str) -> None:
         """Print one line, above a bar that is running."""

@@ -14,6 +14,7 @@ from mmser.batch.records import DatasetSource
 from mmser.data.hub_loading import unloadable
 from mmser.data.tables import listing
 from mmser.errors import DataError, UsageError
+from mmser.quiet import quiet_datasets
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
@@ -76,16 +77,22 @@ def open_dataset(name: str, split: str, revision: str | None) -> Any:
     Raises:
         DataError: if it cannot be loaded.
     """
-    from datasets import load_dataset, load_from_disk
     from datasets.exceptions import DatasetsError
 
     try:
-        if _is_saved(name):
-            saved = load_from_disk(name)
-            return saved[split] if isinstance(saved, dict) else saved
-        return load_dataset(name, revision=revision, split=split)
+        with quiet_datasets():
+            return _load(name, split, revision)
     except (OSError, ValueError, RuntimeError, LookupError, DatasetsError) as error:
         raise _failed(name, error) from error
+
+
+def _load(name: str, split: str, revision: str | None) -> Any:
+    from datasets import load_dataset, load_from_disk
+
+    if _is_saved(name):
+        saved = load_from_disk(name)
+        return saved[split] if isinstance(saved, dict) else saved
+    return load_dataset(name, revision=revision, split=split)
 
 
 def _failed(name: str, error: Exception) -> DataError:
@@ -115,7 +122,8 @@ def _split(name: str, revision: str | None, split: str | None) -> str:
             saved = load_from_disk(name)
             names = list(saved) if isinstance(saved, dict) else [str(saved.split or "train")]
         else:
-            names = [str(one) for one in get_dataset_split_names(name, revision=revision)]
+            with quiet_datasets():
+                names = [str(one) for one in get_dataset_split_names(name, revision=revision)]
     except (OSError, ValueError, RuntimeError, LookupError, DatasetsError) as error:
         raise _failed(name, error) from error
     if split is None and len(names) != 1:

@@ -29,6 +29,7 @@ class Progress:
     failed: int
     sound_seconds: float  # analysed by this run
     seconds: float  # since it began to work
+    first_seconds: float | None = None  # of these, until the first call had ended
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +129,8 @@ class _Working:
                 done=self.progress.done + good,
                 failed=self.progress.failed + (not good),
                 sound_seconds=self.progress.sound_seconds + (result.duration or 0.0),
-                seconds=time.monotonic() - self.begun,
+                seconds=(seconds := time.monotonic() - self.begun),
+                first_seconds=self.progress.first_seconds or seconds,
             )
             tell(self.progress)
             if fail_fast and not good:
@@ -140,6 +142,7 @@ class _Working:
             self.run,
             ended=now(),
             seconds=round(time.monotonic() - self.begun, 3),
+            first_seconds=_rounded(self.progress.first_seconds),
             num_analysed=self.progress.done,
             sound_seconds=round(self.progress.sound_seconds, 3),
             stages={name: round(seconds, 3) for name, seconds in sorted(stages.items())},
@@ -164,3 +167,7 @@ def _require_same_rows(place: Place, store: Store, hashes: dict[str, str], done:
             f"the call {changed[0]!r}{more} was analysed with another row (recording, transcript, roles or "
             f"columns); give another OUT, or `mmser batch forget {place.out} --id …` and run again"
         )
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

@@ -70,11 +70,11 @@ def told(progress: "Progress") -> str:
     parts = [f"{handled:,} of {progress.total:,} calls ({share:.0f} %)"]
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
-    ran = progress.done + progress.failed
-    if progress.seconds > SECONDS_BEFORE_RATE and ran:
-        parts.append(f"{60 * ran / progress.seconds:,.0f} a minute")
-        if progress.sound_seconds:
-            parts.append(f"{progress.sound_seconds / progress.seconds:,.0f} × real time")
+    # Counted from the first call: before it, processes load what they need.
+    ran, worked = progress.done + progress.failed - 1, progress.seconds - (progress.first_seconds or 0.0)
+    if worked > SECONDS_BEFORE_RATE and ran > 0:
+        parts.append(f"{60 * ran / worked:,.0f} a minute")
+        parts.append(f"{progress.sound_seconds / worked:,.0f} × real time")
         if handled < progress.total:
-            parts.append(f"about {spoken(progress.seconds * (progress.total - handled) / ran)} left")
+            parts.append(f"about {spoken(worked * (progress.total - handled) / ran)} left")
     return ", ".join(parts)

@@ -81,6 +81,22 @@ class _ModelProcess(_Process):
         return any(job.alone for job in self.open.values())
 
 
+def begin_loading() -> Any:
+    """Return what starts worker processes, and begin to load what they all need.
+
+    They are forked from one process that has imported everything: they share its memory and begin at once.
+    That process takes some seconds itself, so a command begins it early.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    from multiprocessing import forkserver
+
+    context: Any = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["mmser.batch.preloaded"])
+    forkserver.ensure_running()
+    return context
+
+
 class LocalEngine:
     """Runs calls through worker processes; a context manager, which ends them."""
 
@@ -107,11 +123,7 @@ class LocalEngine:
         self.settings, self.info, self.dataset = settings, info, dataset
         self.workers, self.models, self.report_folder = workers, models, report_folder
         self.spent: dict[str, float] = defaultdict(float)  # seconds of work by stage, over all processes
-        methods = multiprocessing.get_all_start_methods()
-        # Forked from one process that has imported everything: they share its memory and begin at once.
-        self._context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-        if "forkserver" in methods:
-            self._context.set_forkserver_preload(["mmser.batch.preloaded"])
+        self._context = begin_loading()
         self._readers: list[_ReaderProcess] = []
         self._models: list[_ModelProcess] = []
         self._jobs: deque[_Job] = deque()  # that are tried again

@@ -212,6 +212,10 @@ def run(
     }
     with Progress(quiet=quiet) as progress:
         progress.say(f"mmser {__version__}: reading {', '.join(inputs)}")
+        if engine is EngineName.LOCAL:
+            from mmser.batch.local import begin_loading
+
+            begin_loading()
         from mmser.batch.input.reading import read_input
         from mmser.batch.place import Place
 
@@ -223,8 +227,8 @@ def run(
         given = _with_recogniser(given, options, progress)
         work = _work(options, given, model, (workers, models, batch_seconds), engine, ray_address)
         progress.say(
-            f"{len(given.rows):,} calls, {work.crew.workers} processes that read and {work.crew.models} that "
-            f"hold {work.info.id} {work.info.revision[:12]} on {work.settings.device}"
+            f"{len(given.rows):,} calls; processes: {work.crew.workers} to read, {work.crew.models} to judge "
+            f"with {work.info.id} {work.info.revision[:12]} on {work.settings.device}"
         )
     outcome = _run(work, place, fail_fast=fail_fast, quiet=quiet)
     from mmser.batch.telling import as_json, as_text

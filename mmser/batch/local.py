@@ -250,7 +250,7 @@ class LocalEngine:
             assert reader.writing is not None
             (_, result), reader.writing = reader.writing, None
             self.spent["writing reports"] += message.seconds
-            yield _told(result, message.problem)
+            yield told(result, message.problem)
             return
         model = self._model_of(message.key)
         if isinstance(message, ReadPart):
@@ -311,7 +311,7 @@ class LocalEngine:
 
     def _after_reader(self, reader: _ReaderProcess, cause: str) -> Iterator[CallResult]:
         if reader.writing is not None:
-            yield _told(reader.writing[1], f"its report was not written: the process that wrote it {cause}")
+            yield told(reader.writing[1], f"its report was not written: the process that wrote it {cause}")
         model = self._model_of(reader.key)
         if model is not None and reader.key is not None:
             job = model.open.pop(reader.key)
@@ -345,7 +345,8 @@ class LocalEngine:
         return process, ours
 
 
-def _told(result: CallResult, problem: str | None) -> CallResult:
+def told(result: CallResult, problem: str | None) -> CallResult:
+    """Return a result with one more warning, if there is any."""
     return result if problem is None else replace(result, warnings=(*result.warnings, problem))
 
 

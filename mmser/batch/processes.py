@@ -123,7 +123,7 @@ def read_calls(pipe: Connection, settings: Settings, info: ModelInfo, dataset: D
         while True:
             asked: Read | Write = pipe.recv()
             if isinstance(asked, Write):
-                pipe.send(_write(asked, settings, dataset))
+                pipe.send(write(asked, settings, dataset))
             else:
                 _read(asked, reader, pipe)
 
@@ -176,7 +176,8 @@ def seconds_of(part: Part, sampling_rate: int) -> Seconds:
     return sum(max(row.num_samples / sampling_rate, SILENT_ROW_SECONDS) for row in part.rows)
 
 
-def _write(asked: Write, settings: Settings, dataset: DatasetSource | None) -> Written:
+def write(asked: Write, settings: Settings, dataset: DatasetSource | None) -> Written:
+    """Write one report."""
     from mmser.batch.input.fetching import fetch
     from mmser.outputs import write_report
 

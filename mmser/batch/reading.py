@@ -4,6 +4,7 @@ The sound leaves in parts of about half a minute, so that a call of any length t
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,7 @@ from mmser.timeline import Course, hear_course
 from mmser.transcription.call import AsrRequest
 from mmser.transcription.opening import open_recogniser
 from mmser.transcription.recogniser import Recogniser
-from mmser.types import Turn
+from mmser.types import Seconds, Turn
 from mmser.utterances import CountTokens
 
 PART_SECONDS = 30.0  # of sound in one part
@@ -51,6 +52,10 @@ class End:
 Part = Rows | Course | End
 
 
+class TooLongError(Exception):
+    """A recording is longer than whoever asked for it would take."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reader:
     """What reading a call takes beside the settings; one for each process."""
@@ -63,11 +68,16 @@ class Reader:
     timelines: bool
     _opened: list[Recogniser] = field(default_factory=list)
 
-    def read(self, row: CallRow) -> Iterator[Part]:
+    def read(self, row: CallRow, *, longest: Seconds = math.inf) -> Iterator[Part]:
         """Yield the parts of one call, the `End` last.
+
+        Args:
+            row: the call.
+            longest: a longer recording is not read.
 
         Raises:
             MmserError: a child of it names what is wrong with the call.
+            TooLongError: if the recording is longer than `longest`.
         """
         begun = time.perf_counter()
         with contextlib.ExitStack() as stack:
@@ -75,6 +85,8 @@ class Reader:
             stack.enter_context(_naming(given))
             source = stack.enter_context(open_recording(*given.sources)) if given.sources else None
             opened = time.perf_counter()
+            if source is not None and source.recording.duration > longest:
+                raise TooLongError
             call = self._prepare(row, given, source)
             prepared = time.perf_counter()
             hearing = self._hearing(call, source)

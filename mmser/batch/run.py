@@ -29,7 +29,7 @@ class Progress:
     failed: int
     sound_seconds: float  # analysed by this run
     seconds: float  # since it began to work
-    first_seconds: float | None = None  # of these, until the first call had ended
+    first_seconds: float | None = None  # of these, until the first call was done
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +130,7 @@ class _Working:
                 failed=self.progress.failed + (not good),
                 sound_seconds=self.progress.sound_seconds + (result.duration or 0.0),
                 seconds=(seconds := time.monotonic() - self.begun),
-                first_seconds=self.progress.first_seconds or seconds,
+                first_seconds=self.progress.first_seconds or (seconds if good else None),
             )
             tell(self.progress)
             if fail_fast and not good:

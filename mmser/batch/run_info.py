@@ -48,7 +48,7 @@ class RunInfo(Record):
     started: str  # of the last run, UTC
     ended: str | None = None
     seconds: float | None = None  # of the last run
-    first_seconds: float | None = None  # of these, until its first call had ended
+    first_seconds: float | None = None  # of these, until its first call was done
     num_analysed: int = 0  # by the last run
     sound_seconds: float = 0.0  # that the last run analysed
     stages: dict[str, float] = field(default_factory=dict)  # seconds of work, over all processes

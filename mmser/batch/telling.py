@@ -26,7 +26,7 @@ def as_text(outcome: Outcome, place: Place) -> str:
     if progress.done and run.seconds:
         lines.append(
             f"{_hours(progress.sound_seconds)} of sound in {_length(run.seconds)}, "
-            f"{progress.sound_seconds / run.seconds:,.0f} × real time; the first call had ended after "
+            f"{progress.sound_seconds / run.seconds:,.0f} × real time; the first call was done after "
             f"{_length(run.first_seconds or 0.0)}"
         )
     if run.stages:

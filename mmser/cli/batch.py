@@ -149,6 +149,7 @@ class _Work:
     settings: "Settings"
     info: "ModelInfo"
     crew: "Crew"
+    asked: tuple[int | None, int | None]  # workers and models, as the user gave them
     ray: bool
     address: str | None
 
@@ -307,7 +308,13 @@ def _work(
         **options, model_folder=str(locate(model)[1].absolute()), batch_seconds=crew.batch_seconds
     )
     return _Work(
-        given=given, settings=settings, info=info, crew=crew, ray=engine is EngineName.RAY, address=address
+        given=given,
+        settings=settings,
+        info=info,
+        crew=crew,
+        asked=(workers, models),
+        ray=engine is EngineName.RAY,
+        address=address,
     )
 
 
@@ -355,8 +362,10 @@ def _engine(work: _Work, out: str) -> Iterator[Any]:
         "report_folder": reports,
     }
     if work.ray:
-        from mmser.batch.ray_engine import RayEngine  # type: ignore[import-not-found]
+        from mmser.batch.ray_engine import RayEngine
 
+        if work.address is not None:  # what was not asked for follows the cluster, not this machine
+            crew |= {"workers": work.asked[0], "models": work.asked[1]}
         with RayEngine(work.settings, work.info, work.given.dataset, address=work.address, **crew) as ray:
             yield ray
         return

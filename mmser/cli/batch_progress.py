@@ -71,7 +71,10 @@ def told(progress: "Progress") -> str:
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
     # Counted from the first call: before it, processes load what they need.
-    ran, worked = progress.done + progress.failed - 1, progress.seconds - (progress.first_seconds or 0.0)
+    ran, worked = (
+        progress.done + progress.failed - 1,
+        progress.seconds - (progress.first_seconds or progress.seconds),
+    )
     if worked > SECONDS_BEFORE_RATE and ran > 0:
         parts.append(f"{60 * ran / worked:,.0f} a minute")
         parts.append(f"{progress.sound_seconds / worked:,.0f} × real time")

@@ -142,8 +142,9 @@ def own_model(calls: Sequence[Call]) -> Measured:
     begun = time.perf_counter()
     from transformers import AutoModel, AutoProcessor
 
-    model = AutoModel.from_pretrained(MODEL, trust_remote_code=True).eval()
-    processor = AutoProcessor.from_pretrained(MODEL, trust_remote_code=True)
+    with quietly():
+        model = AutoModel.from_pretrained(MODEL, trust_remote_code=True).eval()
+        processor = AutoProcessor.from_pretrained(MODEL, trust_remote_code=True)
 
     def one(call: Call) -> None:
         for wave, text in customer_turns(call):
@@ -155,7 +156,8 @@ def own_model(calls: Sequence[Call]) -> Measured:
 
 def customer_turns(call: Call) -> Iterator[tuple[np.ndarray, str | None]]:
     """Yield sound at 16 kHz and words of what the customer says."""
-    from mmser.audio import open_recording
+    from mmser.quiet import quietly
+from mmser.audio import open_recording
     from mmser.transcripts import read_transcript
 
     with open_recording(call.audio) as source:

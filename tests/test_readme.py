@@ -121,7 +121,7 @@ def test_the_commands_for_archives_run_one_after_another(
         'call-17,calls/call.wav,calls/call.vtt,"agent,customer",billing\n'
         "call-18,,calls/call.vtt,Customer=customer,sales\n"
     )
-    ran = [line for line in LINES if line.split()[1] in ARCHIVES]
+    ran = [line for line in LINES if line.split()[1] in ARCHIVES and "s3://" not in line]
     assert len(ran) == 5
     for line in ran:
         _, *arguments = shlex.split(line)
@@ -151,7 +151,7 @@ def test_every_option_that_is_named_exists(capsys: pytest.CaptureFixture[str], m
         cli.run([*command, "--help"])
         helped += capsys.readouterr().out
     # Other programs have options of their own.
-    foreign = r"^.*(?:pip download|scripts/).*$|torchrun --nproc_per_node"
+    foreign = r"^.*(?:pip download|scripts/|ray start).*$|torchrun --nproc_per_node"
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", re.sub(foreign, "", README, flags=re.MULTILINE)))
     assert len(named) > 10
     assert {option for option in named if option not in helped} == set()

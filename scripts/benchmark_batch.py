@@ -142,6 +142,8 @@ def own_model(calls: Sequence[Call]) -> Measured:
     begun = time.perf_counter()
     from transformers import AutoModel, AutoProcessor
 
+    from mmser.quiet import quietly
+
     with quietly():
         model = AutoModel.from_pretrained(MODEL, trust_remote_code=True).eval()
         processor = AutoProcessor.from_pretrained(MODEL, trust_remote_code=True)
@@ -156,8 +158,7 @@ def own_model(calls: Sequence[Call]) -> Measured:
 
 def customer_turns(call: Call) -> Iterator[tuple[np.ndarray, str | None]]:
     """Yield sound at 16 kHz and words of what the customer says."""
-    from mmser.quiet import quietly
-from mmser.audio import open_recording
+    from mmser.audio import open_recording
     from mmser.transcripts import read_transcript
 
     with open_recording(call.audio) as source:

@@ -1,5 +1,6 @@
 """Take every trace of some calls out of a batch's folder."""
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -8,11 +9,12 @@ import pyarrow.parquet
 
 from mmser.batch.holding import holding
 from mmser.batch.place import Place
-from mmser.batch.run_info import read_run
-from mmser.batch.store import Schemas, Store, as_file, part_name, report_folder
+from mmser.batch.run_info import RunInfo, read_run
+from mmser.batch.store import Schemas, Store, as_file, part_name, read_manifest, report_folder
 from mmser.batch.tables import call_schema, turn_schema
 from mmser.errors import UsageError
 
+PENDING = ".forgetting.json"  # ids that are being taken out
 SUMMARY = "summary"  # folder of `mmser summarize`, whose lists may name a call
 
 
@@ -27,13 +29,13 @@ class Forgotten:
 
 
 def forget(place: Place, ids: Collection[str]) -> Forgotten:
-    """Remove calls from the Parquet parts, the manifest, the reports and the summary.
+    """Remove calls from the Parquet parts, the manifest, the reports and the summary in the folder.
 
-    The manifest comes last: where this is stopped, the same call finishes it.
+    What is to go is noted first: where this is stopped, the next command on the folder finishes it.
 
     Args:
         place: the batch's folder.
-        ids: of calls that the batch holds.
+        ids: of calls that the batch holds, if only a report of one that was stopped.
 
     Raises:
         UsageError: if an id is not in the batch; then nothing is removed.
@@ -41,27 +43,45 @@ def forget(place: Place, ids: Collection[str]) -> Forgotten:
     """
     run = read_run(place)
     with holding(place):
-        schemas = Schemas(turns=turn_schema(run.model), calls=call_schema(run.model, run.columns))
-        store = Store(place, schemas)  # finishes what a crash left open
-        try:
-            unknown = [key for key in ids if key not in store.lines]
-            if unknown:
-                raise UsageError(
-                    f"{place.out} holds no call {unknown[0]!r}; `mmser batch status {place.out} --json` and "
-                    "manifest.jsonl there have the ids; nothing was removed"
-                )
-            turns = calls = reports = 0
-            for part in sorted({line.part for key in ids if (line := store.lines[key]).part is not None}):
-                turns += _without(place, part_name("turns", part), "call", ids)
-                calls += _without(place, part_name("calls", part), "id", ids)
-            for key in ids:
-                reports += _removed(place, report_folder(key))
-            summary = _removed(place, SUMMARY)
-            for key in ids:
-                del store.lines[key]
-            store.close(list(store.lines))
-        finally:
-            store.abandon()
+        begun = json.loads(place.read(PENDING) or b"[]")
+        known = {line.id for line in read_manifest(place)} | set(begun)
+        unknown = [key for key in ids if key not in known and not place.has(report_folder(key))]
+        if unknown:
+            raise UsageError(
+                f"{place.out} holds no call {unknown[0]!r}; `mmser batch status {place.out} --json` and "
+                "manifest.jsonl there have the ids; nothing was removed"
+            )
+        wanted = list(dict.fromkeys([*begun, *ids]))
+        place.write(PENDING, json.dumps(wanted).encode())
+        return _take_out(place, run, wanted)
+
+
+def finish_forgetting(place: Place, run: RunInfo) -> None:
+    """Finish what `forget` began and could not end; whoever calls this holds the folder.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    pending = place.read(PENDING)
+    if pending is not None:
+        _take_out(place, run, json.loads(pending))
+
+
+def _take_out(place: Place, run: RunInfo, ids: Collection[str]) -> Forgotten:
+    reason = run.options.get("agent_reason")
+    schemas = Schemas(turns=turn_schema(run.model, reason), calls=call_schema(run.model, run.columns, reason))
+    store = Store(place, schemas)  # finishes what a crash left open
+    turns = calls = reports = 0
+    there = [store.lines[key] for key in ids if key in store.lines]
+    for part in sorted({line.part for line in there if line.part is not None}):
+        turns += _without(place, part_name("turns", part), "call", ids)
+        calls += _without(place, part_name("calls", part), "id", ids)
+    for key in ids:
+        reports += _removed(place, report_folder(key))
+        store.lines.pop(key, None)
+    summary = _removed(place, SUMMARY)
+    store.close(list(store.lines))
+    place.remove(PENDING)
     return Forgotten(calls=calls, turns=turns, reports=reports, summary=summary)
 
 

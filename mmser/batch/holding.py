@@ -4,10 +4,12 @@ import contextlib
 import json
 import os
 import platform
+import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+import psutil
 from filelock import FileLock, Timeout
 
 from mmser.batch.place import Place
@@ -34,12 +36,23 @@ def holding(place: Place) -> Iterator[None]:
                 raise _held(place) from error
             except OSError as error:
                 raise OutputError(f"{place.out} cannot be locked: {error.strerror or error}") from error
-        elif place.read(HOLDER) is not None:
+        elif place.read(HOLDER) is not None and not _is_gone(place):
             raise _held(place, f"; if that one is gone, remove {place.out}/{HOLDER}")
-        me = {"pid": os.getpid(), "host": platform.node(), "started": now()}
+        me = {"pid": os.getpid(), "host": platform.node(), "started": now(), "token": secrets.token_hex(8)}
         place.write(HOLDER, json.dumps(me).encode())
+        if place.read(HOLDER) != json.dumps(me).encode():  # another began at the same moment
+            raise _held(place)
         stack.callback(place.remove, HOLDER)
         yield
+
+
+def _is_gone(place: Place) -> bool:
+    """Tell whether the run that a URL is said to be held by was one of this machine, and is no more."""
+    try:
+        told = json.loads(place.read(HOLDER) or b"")
+        return told["host"] == platform.node() and not psutil.pid_exists(int(told["pid"]))
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def holder_of(place: Place) -> str | None:

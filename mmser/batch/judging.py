@@ -96,11 +96,13 @@ class Judge:
 
     def _finish(self, call: _Open, judged: Judged) -> Finished:
         try:
-            report = self._report(call, judged)
+            return self._told(call, judged, self._report(call, judged))
         except MmserError as error:  # a pattern of the rules that backtracks for ever
             return Finished(result=failed(call.row, str(error)))
         except Exception as error:
             return Finished(result=failed(call.row, unexpected(error)))
+
+    def _told(self, call: _Open, judged: Judged, report: CallReport) -> Finished:
         assert call.end is not None
         recording = report.recording
         result = CallResult(

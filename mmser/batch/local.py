@@ -16,7 +16,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from mmser.batch.machine import count_gpus
 from mmser.batch.processes import (
+    AHEAD,
     Begin,
     Done,
     Drop,
@@ -28,16 +30,17 @@ from mmser.batch.processes import (
     Unable,
     Write,
     Written,
+    given_up,
     judge_calls,
     read_calls,
 )
 from mmser.batch.reading import End
 from mmser.batch.records import CallResult, CallRow, DatasetSource
+from mmser.batch.scratch import scratch_folder
 from mmser.batch.settings import Settings
 from mmser.errors import MmserError
 from mmser.types import ModelInfo
 
-AHEAD = 4.0  # batches of sound that may wait for a model
 MAX_TRIES = 2
 SECONDS_TO_END = 2.0  # given to a process before it is made to end
 
@@ -61,6 +64,7 @@ class _Process:
 
     process: BaseProcess
     pipe: Connection
+    place: int  # among those of its kind: which GPU it is on
     ready: bool = False
 
 
@@ -129,10 +133,17 @@ class LocalEngine:
         self._jobs: deque[_Job] = deque()  # that are tried again
         self._writes: deque[tuple[Write, CallResult]] = deque()
         self._next_key = 0
+        self._stack = contextlib.ExitStack()
+        self._scratch: str | None = None
         self._deaths_at_start = 0
 
     def __enter__(self) -> "LocalEngine":
-        """Return the engine."""
+        """Make room for temporary files.
+
+        Raises:
+            OutputError: if there is none.
+        """
+        self._scratch = self._stack.enter_context(scratch_folder())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -148,6 +159,7 @@ class LocalEngine:
                     end(one.process)
         for one in started:
             one.process.join()
+        self._stack.close()
 
     def run(self, rows: Iterable[CallRow]) -> Iterator[CallResult]:
         """Yield what became of each call, in the order in which they end.
@@ -156,8 +168,8 @@ class LocalEngine:
             WorkerError: if the processes cannot begin at all.
         """
         coming = iter(rows)
-        self._readers = [self._start_reader() for _ in range(self.workers)]
-        self._models = [self._start_model() for _ in range(self.models)]
+        self._readers = [self._start_reader(place) for place in range(self.workers)]
+        self._models = [self._start_model(place) for place in range(self.models)]
         exhausted = False
         while True:
             for reader in self._readers:
@@ -207,7 +219,8 @@ class LocalEngine:
         free = [model for model in self._models if model.ready and not model.exclusive]
         if job.alone:
             free = [model for model in free if not model.open]
-        return min(free, key=lambda model: model.waiting, default=None)
+        # Calls count first: one that has just begun has sent no sound yet.
+        return min(free, key=lambda model: (len(model.open), model.waiting), default=None)
 
     def _send(self, to: _Process, message: object) -> None:
         with contextlib.suppress(OSError):  # it has died: what it had is found when its pipe is heard
@@ -292,7 +305,7 @@ class LocalEngine:
         if one.process.is_alive():
             one.process.kill()
             one.process.join()
-        cause = why or _cause(one.process.exitcode)
+        cause = f"ended ({why})" if why else _cause(one.process.exitcode)
         if not one.ready:
             self._deaths_at_start += 1
             if self._deaths_at_start > self.workers + self.models:
@@ -301,10 +314,10 @@ class LocalEngine:
                     "or look for what ends them"
                 )
         if isinstance(one, _ReaderProcess):
-            self._readers[self._readers.index(one)] = self._start_reader()
+            self._readers[self._readers.index(one)] = self._start_reader(one.place)
             yield from self._after_reader(one, cause)
         elif isinstance(one, _ModelProcess):
-            self._models[self._models.index(one)] = self._start_model()
+            self._models[self._models.index(one)] = self._start_model(one.place)
             for job in one.open.values():
                 # With others beside it, a call is tried again alone before it is given up.
                 yield from self._try_again(replace(job, alone=True), cause, last=job.alone)
@@ -323,31 +336,37 @@ class LocalEngine:
             yield CallResult(
                 id=job.row.id,
                 status="failed",
-                error=f"the process that worked on it {cause}, also when it was tried again; if memory ran "
-                "out, give fewer --workers and --models, or analyse it by itself",
+                error=given_up(cause),
             )
         else:
             self._jobs.appendleft(replace(job, tries=job.tries + 1))
 
     # --- starting --------------------------------------------------------------------------------
 
-    def _start_reader(self) -> _ReaderProcess:
-        return _ReaderProcess(*self._start(read_calls, self.settings, self.info, self.dataset))
+    def _start_reader(self, place: int) -> _ReaderProcess:
+        settings = replace(self.settings, asr_device=_dealt(self.settings.asr_device, place))
+        return _ReaderProcess(*self._start(read_calls, settings, self.info, self.dataset), place)
 
-    def _start_model(self) -> _ModelProcess:
-        return _ModelProcess(*self._start(judge_calls, self.settings, self.info))
+    def _start_model(self, place: int) -> _ModelProcess:
+        settings = replace(self.settings, device=_dealt(self.settings.device, place))
+        return _ModelProcess(*self._start(judge_calls, settings, self.info), place)
 
     def _start(self, work: Callable[..., None], *arguments: object) -> tuple[BaseProcess, Connection]:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=work, args=(theirs, *arguments), daemon=True)
+        process = self._context.Process(target=work, args=(theirs, self._scratch, *arguments), daemon=True)
         process.start()
         theirs.close()  # else its end would not show when the process dies
         return process, ours
 
 
 def told(result: CallResult, problem: str | None) -> CallResult:
-    """Return a result with one more warning, if there is any."""
-    return result if problem is None else replace(result, warnings=(*result.warnings, problem))
+    """Return a result, or where its report could not be written that of a call to be tried again."""
+    return result if problem is None else CallResult(id=result.id, status="failed", error=problem)
+
+
+def _dealt(device: str, place: int) -> str:
+    """Return the GPU of one of several processes: they are dealt to all that there are."""
+    return f"cuda:{place % max(1, count_gpus())}" if device == "cuda" else device
 
 
 def _cause(exit_code: int | None) -> str:

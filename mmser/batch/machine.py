@@ -31,6 +31,7 @@ def suit_machine(
     workers: int | None = None,
     models: int | None = None,
     batch_seconds: float | None = None,
+    recognising: bool = False,
 ) -> Crew:
     """Return the processes to start; what is given stays as it is.
 
@@ -43,12 +44,16 @@ def suit_machine(
         workers: as asked for.
         models: as asked for.
         batch_seconds: as asked for.
+        recognising: whether readers recognise words, which takes far longer than all the rest, and as much
+            memory again.
     """
     cores, gpus = count_cores(), count_gpus() if device == "cuda" else 0
     seconds = batch_seconds or (GPU_BATCH_SECONDS if gpus else CPU_BATCH_SECONDS)
     readers, holders = (cores - gpus, gpus) if gpus else (math.ceil(cores / 2), cores)
+    if recognising and not gpus:
+        readers, holders = cores, math.ceil(cores / 8)
     readers, holders = min(max(readers, 1), MAX_WORKERS, num_calls or 1), min(max(holders, 1), num_calls or 1)
-    room = max(2, int(free_memory() * SHARE / PROCESS_BYTES))
+    room = max(2, int(free_memory() * SHARE / PROCESS_BYTES / (2 if recognising else 1)))
     while readers + holders > room and readers + holders > 2:
         readers, holders = (readers, holders - 1) if holders >= readers else (readers - 1, holders)
     return Crew(workers=workers or readers, models=models or holders, batch_seconds=seconds)

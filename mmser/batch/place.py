@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from mmser.batch.input.urls import is_url, open_filesystem, scheme_of
 from mmser.errors import OutputError
-from mmser.report.writing import require_writable, write_outputs
+from mmser.report.writing import require_writable
 
 
 class Place:
@@ -47,7 +48,7 @@ class Place:
             OutputError: if it cannot be written.
         """
         if self.folder is not None:
-            write_outputs({self.folder / name: content}, overwrite=True)
+            _replace(self.folder / name, content)
             return
         with self._told(name):
             path = self._path(name)
@@ -135,3 +136,33 @@ class Place:
             raise
         except Exception as error:  # every storage has errors of its own kinds
             raise OutputError(f"{self.out}/{name} cannot be read or written: {error}") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file in one step: at every moment the old one or the new one has its name, also when killed."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise OutputError(
+            f"{path} cannot be written: {error.strerror or error}; what is finished is kept: make room, and "
+            "the same command goes on"
+        ) from error
+
+
+def _sync(folder: Path) -> None:
+    """Bring a folder's names to the disk, so that a power cut does not take back a renaming."""
+    with contextlib.suppress(OSError):  # some file systems know no such thing
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

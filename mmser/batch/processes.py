@@ -7,6 +7,8 @@ process, none is left behind. Messages are the records below.
 import contextlib
 import queue
 import signal
+import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -20,6 +22,8 @@ from mmser.batch.settings import Settings
 from mmser.errors import MmserError
 from mmser.timeline import Course
 from mmser.types import CallReport, ModelInfo, Seconds
+
+AHEAD = 4.0  # batches of sound that may wait for a model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,9 +114,18 @@ class Done:
     report: CallReport | None
 
 
-def read_calls(pipe: Connection, settings: Settings, info: ModelInfo, dataset: DatasetSource | None) -> None:
+def read_calls(
+    pipe: Connection,
+    scratch: str | None,
+    settings: Settings,
+    info: ModelInfo,
+    dataset: DatasetSource | None,
+) -> None:
     """Read calls as they are asked for, until the pipe ends."""
-    _ignore_interrupts()
+    _settle(scratch)
+    from mmser.pipeline import set_threads
+
+    set_threads(1)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             reader = make_reader(settings, info, dataset)
@@ -132,11 +145,9 @@ def make_reader(settings: Settings, info: ModelInfo, dataset: DatasetSource | No
     """Return the reader of a process: with the model's tokenizer and limits, without its weights."""
     from mmser.batch.reading import Reader
     from mmser.model import MmserConfig, MmserProcessor
-    from mmser.pipeline import set_threads
     from mmser.quiet import quietly
     from mmser.scoring import limits_of
 
-    set_threads(1)
     with quietly():
         config: Any = MmserConfig.from_pretrained(settings.model_folder)
         processor = MmserProcessor.from_pretrained(settings.model_folder, local_files_only=True)
@@ -179,6 +190,7 @@ def seconds_of(part: Part, sampling_rate: int) -> Seconds:
 def write(asked: Write, settings: Settings, dataset: DatasetSource | None) -> Written:
     """Write one report."""
     from mmser.batch.input.fetching import fetch
+    from mmser.batch.judging import unexpected
     from mmser.outputs import write_report
 
     begun, problem = time.perf_counter(), None
@@ -195,46 +207,52 @@ def write(asked: Write, settings: Settings, dataset: DatasetSource | None) -> Wr
                 include_text=settings.include_text,
                 overwrite=True,
             )
-    except MmserError as error:
-        problem = f"its report could not be written: {error}"
+    except Exception as error:
+        why = str(error) if isinstance(error, MmserError) else unexpected(error)
+        problem = f"its report could not be written: {why}"
     return Written(key=asked.key, problem=problem, seconds=time.perf_counter() - begun)
 
 
-def judge_calls(pipe: Connection, settings: Settings, info: ModelInfo) -> None:
+def judge_calls(pipe: Connection, scratch: str | None, settings: Settings, info: ModelInfo) -> None:
     """Hold the model and judge what comes, until the pipe ends."""
-    _ignore_interrupts()
+    _settle(scratch)
     from mmser.batch.judging import Judge, unexpected
 
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             judge = Judge(settings, info)
-        except MmserError as error:
-            pipe.send(Unable(why=str(error)))
+        except Exception as error:
+            pipe.send(Unable(why=str(error) if isinstance(error, MmserError) else unexpected(error)))
             return
         pipe.send(Ready())
-        inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        # A thread empties the pipe: whoever fills it never waits for a batch to end.
-        threading.Thread(target=_receive, args=(pipe, inbox), daemon=True).start()
-        working, dropped = False, 0.0
-        while True:
-            # While nothing waits to be judged, wait for what comes; otherwise take what has come.
-            while not working or not inbox.empty():
-                message = inbox.get()
-                if message is None:
-                    return
-                dropped += _take(judge, message)
-                working = True
-            try:
-                seconds = judge.step()
-            except Exception as error:
-                pipe.send(Unable(why=unexpected(error)))
+        try:
+            _judge_what_comes(pipe, judge)
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise
+        except Exception as error:
+            pipe.send(Unable(why=unexpected(error)))
+
+
+def _judge_what_comes(pipe: Connection, judge: Any) -> None:
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    # A thread empties the pipe: whoever fills it never waits for a batch to end.
+    threading.Thread(target=_receive, args=(pipe, inbox), daemon=True).start()
+    working, dropped = False, 0.0
+    while True:
+        # While nothing waits to be judged, wait for what comes; otherwise take what has come.
+        while not working or not inbox.empty():
+            message = inbox.get()
+            if message is None:
                 return
-            for key, finished in judge.finished():
-                pipe.send(Done(key=key, result=finished.result, report=finished.report))
-            working = seconds > 0
-            if seconds or dropped:
-                pipe.send(Progressed(seconds=seconds + dropped, spent=dict(judge.fuser.spent)))
-                dropped = 0.0
+            dropped += _take(judge, message)
+            working = True
+        seconds = judge.step()
+        for key, finished in judge.finished():
+            pipe.send(Done(key=key, result=finished.result, report=finished.report))
+        working = seconds > 0
+        if seconds or dropped:
+            pipe.send(Progressed(seconds=seconds + dropped, spent=dict(judge.fuser.spent)))
+            dropped = 0.0
 
 
 def _receive(pipe: Connection, inbox: "queue.SimpleQueue[Any]") -> None:
@@ -256,6 +274,17 @@ def _take(judge: Any, message: Begin | Drop | ReadPart) -> Seconds:
     return 0.0
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that began this one."""
+def _settle(scratch: str | None) -> None:
+    """Leave Ctrl-C to the process that began this one, and temporary files where it takes them away."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # on the way out they go
+    if scratch is not None:
+        tempfile.tempdir = scratch
+
+
+def given_up(cause: str) -> str:
+    """Say why a call is not tried any more, by what became of the process that worked on it."""
+    return (
+        f"the process that worked on it {cause}, also when it was tried again; if memory ran out, give fewer "
+        "--workers and --models, or analyse it by itself"
+    )

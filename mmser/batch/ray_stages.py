@@ -15,7 +15,7 @@ import numpy as np
 import ray
 
 from mmser.batch.local import MAX_TRIES, told
-from mmser.batch.processes import Write, make_reader, seconds_of, write
+from mmser.batch.processes import AHEAD, Write, given_up, make_reader, seconds_of, write
 from mmser.batch.ray_book import Begun
 from mmser.batch.reading import Part, Reader, TooLongError
 from mmser.batch.records import CallResult, CallRow, DatasetSource
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 # at a time. A block leaves a stage whole, for Ray tells what it was given twice by its place alone.
 BLOCK_SECONDS: Final[Seconds] = 5400.0
 LONG_SECONDS: Final[Seconds] = 1800.0
-AHEAD: Final = 4.0  # batches of sound that may wait for a model while it reads a long call
 CALL: Final = "call"  # the column that the stages hand on
 Batch = dict[str, Any]  # column → values, an array of objects
 Loaded = TypeVar("Loaded")
@@ -76,6 +75,9 @@ class ReadStage:
     """Reads calls."""
 
     def __init__(self, work: Work) -> None:
+        from mmser.pipeline import set_threads
+
+        set_threads(1)
         self.work = work
         self.reader, self.unable = loaded(work, lambda: _make_reader(work))
 
@@ -276,11 +278,7 @@ def _unexpected(error: Exception) -> str:
 
 
 def _given_up(call: Carried) -> Carried:
-    why = (
-        "the process that worked on it ended, also when it was tried again; if memory ran out, give fewer "
-        "--workers and --models, or analyse it by itself"
-    )
-    return _failed(call, why)
+    return _failed(call, given_up("ended"))
 
 
 def _column(calls: Sequence[Carried]) -> Batch:

@@ -5,11 +5,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from mmser.batch.forgetting import finish_forgetting
 from mmser.batch.holding import holding, now
 from mmser.batch.input.rows import row_hash
 from mmser.batch.place import Place
 from mmser.batch.records import BatchInput, CallResult, CallRow, ManifestLine
-from mmser.batch.run_info import RunInfo, describe_run, require_same, write_run
+from mmser.batch.run_info import RUN, RunInfo, describe_run, read_run, require_same, write_run
 from mmser.batch.settings import Settings
 from mmser.batch.store import Schemas, Store, manifest_line
 from mmser.batch.tables import call_schema, turn_schema
@@ -73,10 +74,13 @@ def run_batch(
     with holding(place):
         run = describe_run(given, settings, info)
         require_same(place, run)
-        store = Store(place, Schemas(turns=turn_schema(info), calls=call_schema(info, given.columns)))
+        if place.read(RUN) is not None:
+            finish_forgetting(place, read_run(place))
+        store = Store(place, _schemas(info, given, settings))
         hashes = {row.id: row_hash(row) for row in given.rows}
         done = {key for key, line in store.lines.items() if line.status == "done" and key in hashes}
         _require_same_rows(place, store, hashes, done)
+        run = replace(run, num_others=len(store.lines.keys() - hashes.keys()))
         write_run(place, run)
         todo = [row for row in given.rows if row.id not in done]
         working = _Working(
@@ -101,6 +105,11 @@ def run_batch(
             same_audio=same_audio(lines),
             stopped=stopped,
         )
+
+
+def _schemas(info: ModelInfo, given: BatchInput, settings: Settings) -> Schemas:
+    reason = settings.agent_reason
+    return Schemas(turns=turn_schema(info, reason), calls=call_schema(info, given.columns, reason))
 
 
 class _Working:

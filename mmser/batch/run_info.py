@@ -45,6 +45,7 @@ class RunInfo(Record):
     columns: dict[str, ColumnType]  # the user's
     notice: str
     num_calls: int  # that the input of the last run holds
+    num_others: int  # calls that are there from other inputs
     started: str  # of the last run, UTC
     ended: str | None = None
     seconds: float | None = None  # of the last run
@@ -65,6 +66,7 @@ def describe_run(given: BatchInput, settings: Settings, info: ModelInfo) -> RunI
         columns=given.columns,
         notice=notice_of(info.calibration),
         num_calls=len(given.rows),
+        num_others=0,
         started=now(),
     )
 

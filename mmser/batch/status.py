@@ -40,7 +40,7 @@ def read_status(place: Place) -> BatchStatus:
         held_by=holder_of(place),
         num_done=counts["done"],
         num_failed=counts["failed"],
-        num_left=max(0, run.num_calls - len(last)),
+        num_left=max(0, run.num_calls + run.num_others - len(last)),
         sound_seconds=round(sum(line.duration or 0.0 for line in last.values()), 3),
         failed=tuple(line for line in last.values() if line.status == "failed"),
     )

@@ -173,13 +173,24 @@ class Store:
     def _recover(self) -> None:
         folder = self.place.folder
         if folder is not None:
-            for path in (*folder.glob(".*.tmp"), *folder.glob("*/.*.tmp"), *folder.glob("*/.*.old")):
+            for path in (*folder.glob(".*.tmp"), *folder.glob("*/.*.tmp")):
                 path.unlink()
+            self._require_manifest(folder)
             for path in sorted(folder.glob(".open-*.jsonl")):
                 self._recover_open(path)
         numbers = [line.part for line in self.lines.values() if line.part is not None]
-        self._part = max(numbers, default=-1) + 1
+        marked = self.place.names(PARTS, ".jsonl") if folder is None else []  # parts of failures alone too
+        self._part = max([*numbers, *map(number_of, marked)], default=-1) + 1
         self._drop_uncounted(set(numbers))
+
+    def _require_manifest(self, folder: Path) -> None:
+        """Refuse parts without any manifest: somebody took it away, and they would pass for uncounted."""
+        parts = [*folder.glob("calls/part-*.parquet"), *folder.glob("turns/part-*.parquet")]
+        if parts and not (folder / MANIFEST).exists() and not any(folder.glob(".open-*.jsonl")):
+            raise OutputError(
+                f"{folder} holds {parts[0].relative_to(folder)} and no {MANIFEST}; put that back, or give "
+                "another OUT"
+            )
 
     def _recover_open(self, path: Path) -> None:
         """Finish a part that was left open, with the calls whose line did not get into the manifest."""

@@ -77,29 +77,32 @@ def call_columns(labels: tuple[str, ...]) -> dict[str, ColumnType]:
     return columns
 
 
-def call_schema(model: ModelInfo, user: Mapping[str, ColumnType]) -> pyarrow.Schema:
+def call_schema(
+    model: ModelInfo, user: Mapping[str, ColumnType], agent_reason: str | None = None
+) -> pyarrow.Schema:
     """Return the Parquet schema of `calls`: our columns, then the user's (`user_name`)."""
     ours = call_columns(model.labels)
     kinds = ours | {user_name(name, ours): kind for name, kind in user.items()}
     fields = [(stored(name), _TYPES[kind]) for name, kind in kinds.items()]
-    return pyarrow.schema(fields, metadata=_metadata(model))
+    return pyarrow.schema(fields, metadata=_metadata(model, agent_reason))
 
 
-def turn_schema(model: ModelInfo) -> pyarrow.Schema:
+def turn_schema(model: ModelInfo, agent_reason: str | None = None) -> pyarrow.Schema:
     """Return the Parquet schema of `turns`."""
     names = [name for name in turn_columns(model.labels) if name != "recording"]
     return pyarrow.schema(
         [("call", pyarrow.string()), *((name, column_type(name, model.labels)) for name in names)],
-        metadata=_metadata(model),
+        metadata=_metadata(model, agent_reason),
     )
 
 
-def _metadata(model: ModelInfo) -> dict[str, str]:
+def _metadata(model: ModelInfo, agent_reason: str | None) -> dict[str, str]:
     """Return what stands in each file beside its rows, as in the Parquet export of one call."""
     return {
         "mmser_version": __version__,
         "model": stored(f"{model.id} {model.revision}"),
         "notice": notice_of(model.calibration),
+        "agent_reason": agent_reason or "",
     }
 
 

@@ -95,7 +95,7 @@ def forgotten_text(gone: Forgotten, out: str) -> str:
     return (
         f"removed from {out}: {gone.calls} calls with {gone.turns} turns, their lines in the manifest{more}\n"
         "recordings and transcripts are not touched: take the calls out of the input, or the next run "
-        "analyses them again"
+        "analyses them again; nor is what was copied or summarised elsewhere"
     )
 
 

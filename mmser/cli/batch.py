@@ -302,7 +302,13 @@ def _work(
         parse_rules(options["rules"], "the rules file", info.labels)
     workers, models, batch_seconds = asked
     crew = suit_machine(
-        options["device"], len(given.rows), workers=workers, models=models, batch_seconds=batch_seconds
+        options["device"],
+        len(given.rows),
+        workers=workers,
+        models=models,
+        batch_seconds=batch_seconds,
+        recognising=options["transcribe"]
+        and any(row.transcript is None and row.problem is None for row in given.rows),
     )
     settings = Settings(
         **options, model_folder=str(locate(model)[1].absolute()), batch_seconds=crew.batch_seconds

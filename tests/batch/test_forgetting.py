@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from mmser.batch import forgetting
-from mmser.batch.forgetting import forget
+from mmser.batch.forgetting import PENDING, forget
 from mmser.batch.holding import holding
 from mmser.batch.place import Place
 from mmser.batch.records import BatchInput
+from mmser.batch.run import run_batch
 from mmser.batch.run_info import describe_run, write_run
 from mmser.batch.store import Store, report_folder
 from mmser.errors import OutputError, UsageError
@@ -61,6 +62,25 @@ def test_forgetting_that_was_stopped_is_finished_by_the_same_command(
     forget(place, ["call 0"])
     assert b"call 0" not in everything(place)
     require_whole(place, {"call 1", "call 2", "call 3"})
+
+
+def test_forgetting_that_was_stopped_is_finished_by_the_next_run(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(forgetting, "_removed", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        forget(place, ["call 0"])
+    given = BatchInput(rows=(), columns=COLUMNS)
+    run_batch(given, place, settings(tmp_path), INFO, lambda rows: iter(()))
+    require_whole(place, {"call 1", "call 2", "call 3"})
+    assert not place.has(PENDING)
+
+
+def test_a_report_whose_call_never_got_its_line_can_be_forgotten(place: Place):
+    place.write(f"{report_folder('stopped')}/report.html", b"<p>words</p>")
+    assert forget(place, ["stopped"]).reports == 1
+    assert not place.has(report_folder("stopped"))
+    require_whole(place, {f"call {number}" for number in range(4)})
 
 
 def test_all_calls_can_be_forgotten(place: Place):

@@ -1,5 +1,6 @@
 """Worker processes of this machine: the rows of the pipeline, and what becomes of those that are killed."""
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import psutil
 import pytest
 import soundfile
 
-from mmser.batch.local import LocalEngine, WorkerError
+from mmser.batch.local import LocalEngine, WorkerError, _Job, _ModelProcess
 from mmser.batch.records import CallResult, CallRow
 from mmser.batch.tables import call_table_row, turn_table_rows
 from mmser.pipeline import EmotionPipeline
@@ -127,7 +128,7 @@ def test_a_call_that_kills_whatever_works_on_it_is_given_up_and_the_others_go_on
     assert "--workers" in str(failed[DEADLY].error)
 
 
-def deadly_judge_calls(pipe: object, options: object, info: object) -> None:
+def deadly_judge_calls(pipe: object, scratch: object, options: object, info: object) -> None:
     """Hold the model as ever, and die where one call comes: as when memory runs out."""
     from mmser.batch import processes
     from mmser.batch.judging import Judge
@@ -140,7 +141,32 @@ def deadly_judge_calls(pipe: object, options: object, info: object) -> None:
         begin(self, key, row)
 
     Judge.begin = dying  # type: ignore[method-assign]
-    processes.judge_calls(pipe, options, info)  # type: ignore[arg-type]
+    processes.judge_calls(pipe, scratch, options, info)  # type: ignore[arg-type]
+
+
+def test_a_report_that_cannot_be_written_fails_its_call_and_temporary_files_go(
+    rows: list[CallRow], pipeline: EmotionPipeline, model_dir: Path, tmp_path: Path
+):
+    (tmp_path / "reports").write_text("a file where a folder should be")
+    options = settings(model_dir, reports=True)
+    with LocalEngine(options, pipeline.info, report_folder=lambda key: f"{tmp_path}/reports/{key}") as engine:
+        (result,) = engine.run(rows[:1])
+        scratch = Path(str(engine._scratch))
+        assert scratch.is_dir()
+    assert result.status == "failed" and "its report could not be written" in str(result.error)
+    assert not scratch.exists()
+
+
+def test_new_calls_go_to_the_model_with_the_fewest(pipeline: EmotionPipeline, model_dir: Path):
+    engine = LocalEngine(settings(model_dir), pipeline.info, models=3)
+    ours, _ = multiprocessing.Pipe()
+    dead = multiprocessing.Process()
+    engine._models = [_ModelProcess(dead, ours, place, ready=True) for place in range(3)]
+    for key in range(6):
+        model = engine._model_for(_Job(CallRow(id=str(key))))
+        assert model is not None
+        model.open[key] = _Job(CallRow(id=str(key)))
+    assert [len(model.open) for model in engine._models] == [2, 2, 2]
 
 
 def test_a_model_that_cannot_be_loaded_is_told_once(

@@ -177,6 +177,20 @@ def test_a_damaged_or_newer_folder_is_told(tmp_path: Path, text: str):
         run(tmp_path, engine(), rows(1))
 
 
+def test_calls_of_another_input_are_not_counted_as_done_of_this_one(tmp_path: Path):
+    out = tmp_path / "out"
+    run(out, engine(), rows(3))
+    others = tuple(dataclasses.replace(row, id=f"call {n + 10}") for n, row in enumerate(rows(2)))
+
+    def looking(todo: Iterable[CallRow]) -> Iterator[CallResult]:
+        assert read_status(Place(out)).num_left == 2
+        yield made_result(10)
+        yield made_result(11)
+
+    run(out, looking, others)
+    assert read_status(Place(out)).num_left == 0
+
+
 def test_status_reads_while_another_is_at_work(tmp_path: Path):
     out = tmp_path / "out"
 

@@ -131,6 +131,7 @@ def test_a_part_that_was_written_when_it_was_killed_is_not_there_twice(
 def test_half_written_files_are_gone_when_it_goes_on(place: Place):
     assert place.folder is not None
     (place.folder / "turns").mkdir()
+    (place.folder / "manifest.jsonl").touch()
     for name in (
         ".manifest.jsonl.0123abcd.tmp",
         "turns/.part-00003.parquet.0123abcd.tmp",
@@ -139,6 +140,42 @@ def test_half_written_files_are_gone_when_it_goes_on(place: Place):
         (place.folder / name).write_bytes(b"half")
     Store(place, schemas()).close([])
     assert sorted(path.name for path in place.folder.rglob("*") if path.is_file()) == ["manifest.jsonl"]
+
+
+def test_parts_without_any_manifest_are_refused_and_left_alone(place: Place):
+    store = Store(place, schemas())
+    keep(store, made_result(0))
+    store.close(["call 0"])
+    place.remove("manifest.jsonl")
+    with pytest.raises(OutputError, match=r"calls/part-00000\.parquet and no manifest\.jsonl; put that back"):
+        Store(place, schemas())
+    assert len(table(place, "calls")) == 1
+
+
+def test_a_file_is_replaced_in_one_step(place: Place, monkeypatch: pytest.MonkeyPatch):
+    place.write("manifest.jsonl", b"old")
+    seen: list[bytes | None] = []
+    replace = Path.replace
+
+    def watched(self: Path, target: Path) -> Path:
+        seen.append(place.read("manifest.jsonl"))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", watched)
+    place.write("manifest.jsonl", b"new")
+    assert seen == [b"old"] and place.read("manifest.jsonl") == b"new"
+
+
+def test_failures_told_behind_a_url_are_not_written_over(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(stores, "PART_CALLS", 2)
+    place = Place("memory://store-of-failures/out")
+    store = Store(place, schemas())
+    for number in (0, 1):
+        keep(store, made_result(number, status="failed"))
+    again = Store(place, schemas())  # the first was killed
+    for number in (2, 3):
+        keep(again, made_result(number))
+    assert {line.id for line in read_manifest(place)} == {f"call {number}" for number in range(4)}
 
 
 def test_a_damaged_line_in_the_middle_is_told_with_its_number(place: Place):

@@ -44,6 +44,7 @@ def test_good_calls_can_be_read_fit_their_words_and_differ(archive):
     assert len(hashes) == 6
 
 
+@pytest.mark.slow
 def test_a_seed_gives_one_archive_but_for_the_numbers_of_ogg_streams(archive, tmp_path):
     out, rows = archive
     again = make_archive(tmp_path / "made", 6, seconds=16.0, seed=3, bad=len(BREAKS))

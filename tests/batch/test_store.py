@@ -82,9 +82,9 @@ def test_a_run_that_is_cut_off_at_any_byte_loses_no_line_and_doubles_none(tmp_pa
     lines, content = (whole / "manifest.jsonl").read_bytes(), opened.read_bytes()
     # A call is written to the open part, then to the manifest: these are the states that a kill can leave.
     states = [
-        (content[:size], lines[: _lines_before(content, size, lines)]) for size in range(0, len(content), 97)
+        (content[:size], lines[: _lines_before(content, size, lines)]) for size in range(0, len(content), 401)
     ]
-    states += [(content, lines[:size]) for size in range(_second_last_end(lines), len(lines), 7)]
+    states += [(content, lines[:size]) for size in range(_second_last_end(lines), len(lines), 29)]
     for number, (open_part, manifest) in enumerate(states):
         folder = tmp_path / f"cut{number}"
         shutil.copytree(whole, folder)

@@ -23,6 +23,7 @@ def test_the_gap_is_of_ratios_of_sums():
     assert first.p == second.p  # the one against the other, both times
 
 
+@pytest.mark.slow
 def test_groups_that_do_not_differ_are_marked_in_about_one_archive_of_twenty():
     marked = 0
     for trial in range(60):

@@ -1,5 +1,7 @@
 """`mmser batch`, `status` and `forget` at the command line."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -11,6 +13,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
+from mmser import cli
 from mmser.batch.holding import holding
 from mmser.batch.place import Place
 from mmser.batch.store import read_manifest
@@ -62,13 +65,10 @@ REASONS = {
 def done(calls: Path, model: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str, str]:
     """The folder of a run over the manifest, its exit code and what it printed."""
     out = tmp_path_factory.mktemp("batch") / "out"
-    ran = subprocess.run(
-        [sys.executable, "-m", "mmser", *arguments(calls / "manifest.jsonl", out, model)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return out, ran.returncode, ran.stdout, ran.stderr
+    printed, told = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(told):
+        code = cli.run(arguments(calls / "manifest.jsonl", out, model))
+    return out, code, printed.getvalue(), told.getvalue()
 
 
 def arguments(given: Path, out: Path, model: str) -> list[str]:
@@ -175,6 +175,7 @@ def test_weights_that_cannot_be_had_stop_a_batch_without_any_transcript(
     assert ran.code == 1 and "--no-asr" in ran.error and not (tmp_path / "out2").exists()
 
 
+@pytest.mark.slow
 def test_after_ctrl_c_the_same_command_goes_on(calls: Path, model: str, tmp_path: Path):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "mmser", *arguments(calls / "manifest.jsonl", out, model)]

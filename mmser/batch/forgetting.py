@@ -26,6 +26,7 @@ class Forgotten:
     turns: int
     reports: int
     summary: bool  # whether a summary was removed, which may have named them
+    same_audio: tuple[str, ...]  # ids that stay and are one of these recordings
 
 
 def forget(place: Place, ids: Collection[str]) -> Forgotten:
@@ -79,10 +80,12 @@ def _take_out(place: Place, run: RunInfo, ids: Collection[str]) -> Forgotten:
     for key in ids:
         reports += _removed(place, report_folder(key))
         store.lines.pop(key, None)
+    sounds = {line.audio_sha256 for line in there if line.audio_sha256 is not None}
+    same = tuple(key for key, line in store.lines.items() if line.audio_sha256 in sounds)
     summary = _removed(place, SUMMARY)
     store.close(list(store.lines))
     place.remove(PENDING)
-    return Forgotten(calls=calls, turns=turns, reports=reports, summary=summary)
+    return Forgotten(calls=calls, turns=turns, reports=reports, summary=summary, same_audio=same)
 
 
 def _without(place: Place, name: str, column: str, ids: Collection[str]) -> int:

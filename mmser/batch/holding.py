@@ -46,6 +46,21 @@ def holding(place: Place) -> Iterator[None]:
         yield
 
 
+def is_held(place: Place) -> bool | None:
+    """Tell whether a run holds a batch's folder; None where it cannot be told, as behind a URL."""
+    if place.folder is None:
+        return None
+    if not (place.folder / LOCK).exists():
+        return False
+    try:
+        with FileLock(place.folder / LOCK).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return None
+
+
 def _is_gone(place: Place) -> bool:
     """Tell whether the run that a URL is said to be held by was one of this machine, and is no more."""
     try:

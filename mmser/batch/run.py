@@ -1,5 +1,6 @@
 """One run of a batch: what is to be done, by whichever engine, into its folder."""
 
+import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -40,6 +41,7 @@ class Outcome:
     progress: Progress
     failed: tuple[ManifestLine, ...]
     same_audio: tuple[tuple[str, ...], ...]  # ids that share one recording
+    warned: tuple[str, ...]  # ids of calls of this run whose report warns of something
     stopped: bool = False  # at the first failure
 
 
@@ -74,8 +76,9 @@ def run_batch(
     with holding(place):
         run = describe_run(given, settings, info)
         require_same(place, run)
-        if place.read(RUN) is not None:
-            finish_forgetting(place, read_run(place))
+        before = None if place.read(RUN) is None else read_run(place)
+        if before is not None:
+            finish_forgetting(place, before)
         store = Store(place, _schemas(info, given, settings))
         hashes = {row.id: row_hash(row) for row in given.rows}
         done = {key for key, line in store.lines.items() if line.status == "done" and key in hashes}
@@ -94,15 +97,21 @@ def run_batch(
         try:
             stopped = working.take(engine(todo) if todo else iter(()), fail_fast, progress)
         except BaseException:
-            store.abandon()
+            # A disk that is full for one file is so for the next; what is open is found by the next run.
+            with contextlib.suppress(OutputError):
+                store.abandon()
             raise
         store.close([row.id for row in given.rows])
-        write_run(place, working.ended(stages()))
+        if todo or before is None:
+            write_run(place, working.ended(stages()))
+        else:  # nothing was to be done: what stands there of the run that did it stays
+            write_run(place, replace(before, num_calls=run.num_calls, num_others=run.num_others))
         lines = [store.lines[row.id] for row in given.rows if row.id in store.lines]
         return Outcome(
             progress=working.progress,
             failed=tuple(line for line in lines if line.status == "failed"),
             same_audio=same_audio(lines),
+            warned=tuple(working.warned),
             stopped=stopped,
         )
 
@@ -117,7 +126,7 @@ class _Working:
 
     def __init__(self, store: Store, run: RunInfo, hashes: dict[str, str], progress: Progress) -> None:
         self.store, self.run, self.hashes, self.progress = store, run, hashes, progress
-        self.begun = time.monotonic()
+        self.begun, self.warned = time.monotonic(), list[str]()
 
     def take(self, results: Iterator[CallResult], fail_fast: bool, tell: Callable[[Progress], None]) -> bool:
         """Keep all results; return whether it was stopped by one that failed."""
@@ -133,6 +142,8 @@ class _Working:
                 ),
             )
             good = result.status == "done"
+            if good and result.warnings:
+                self.warned.append(result.id)
             self.progress = replace(
                 self.progress,
                 done=self.progress.done + good,
@@ -171,10 +182,11 @@ def _require_same_rows(place: Place, store: Store, hashes: dict[str, str], done:
     """Refuse other calls under the ids of calls that are done."""
     changed = sorted(key for key in done if store.lines[key].row_hash != hashes[key])
     if changed:
-        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
         raise OutputError(
-            f"the call {changed[0]!r}{more} was analysed with another row (recording, transcript, roles or "
-            f"columns); give another OUT, or `mmser batch forget {place.out} --id …` and run again"
+            f"{', '.join(map(repr, changed[:4]))}{more} in {place.out} were analysed with other rows ("
+            "recording, transcript, roles, language, or a column of yours); give another OUT, or take them out "
+            "with `mmser batch forget` and run again"
         )
 
 

@@ -1,5 +1,6 @@
 """`run.json`: what a batch is, so that nothing else is done in its folder."""
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -132,5 +133,12 @@ def _difference(old: RunInfo, run: RunInfo) -> str:
     options = json.loads(json.dumps(run.options))
     for name, value in options.items():
         if old.options.get(name) != value:
-            return f"another {_OPTIONS.get(name, name)} ({old.options.get(name)!r}; now {value!r})"
+            told = f"{_shown(old.options.get(name))}; now {_shown(value)}"
+            return f"another {_OPTIONS.get(name, name)} ({told})"
     return "other options"
+
+
+def _shown(value: Any) -> str:
+    """Return an option as an error names it: of a file's text its hash, which tells two apart."""
+    text = "none" if value is None else repr(value)
+    return text if len(text) <= 60 else f"SHA-256 {hashlib.sha256(text.encode()).hexdigest()[:12]}"

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from mmser.batch.holding import holder_of
+from mmser.batch.holding import holder_of, is_held
 from mmser.batch.place import Place
 from mmser.batch.records import ManifestLine
 from mmser.batch.run_info import RunInfo, read_run
@@ -18,6 +18,7 @@ class BatchStatus(Record):
     out: str
     run: RunInfo
     held_by: str | None  # who is at work on it, where anybody is or was killed at it
+    running: bool | None  # whether they still are; None where it cannot be told, as behind a URL
     num_done: int
     num_failed: int
     num_left: int  # of the last run's input
@@ -38,6 +39,7 @@ def read_status(place: Place) -> BatchStatus:
         out=place.out,
         run=run,
         held_by=holder_of(place),
+        running=is_held(place),
         num_done=counts["done"],
         num_failed=counts["failed"],
         num_left=max(0, run.num_calls + run.num_others - len(last)),

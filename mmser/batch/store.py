@@ -125,10 +125,15 @@ class Store:
             self.place.remove(PARTS)
 
     def abandon(self) -> None:
-        """Leave everything as it is for another run: the open part is found by it."""
-        if self.place.folder is None:
+        """Leave what is finished for another run, and for whoever reads the tables meanwhile.
+
+        Raises:
+            OutputError: if there is no room for it; on this machine the open part is found by the next run.
+        """
+        try:
             self.finish_part()
-        self._close_files()
+        finally:
+            self._close_files()
 
     def _close_files(self) -> None:
         for file in (self._open, self._manifest):

@@ -11,7 +11,7 @@ from mmser.batch.run import Outcome
 from mmser.batch.run_info import read_run
 from mmser.batch.status import BatchStatus
 
-SHOWN: Final = 8  # calls that failed, in a text
+SHOWN: Final = 20  # calls that failed, in a text
 
 
 def as_text(outcome: Outcome, place: Place) -> str:
@@ -38,8 +38,14 @@ def as_text(outcome: Outcome, place: Place) -> str:
         )
     if len(outcome.same_audio) > SHOWN:
         lines.append(f"and {len(outcome.same_audio) - SHOWN:,} more recordings under several ids")
-    out = place.out.rstrip("/")
-    lines.append(f"{out}/manifest.jsonl, {out}/turns and {out}/calls (Parquet); next: mmser summarize {out}")
+    if outcome.warned:
+        named = ", ".join(outcome.warned[:5]) + (" …" if len(outcome.warned) > 5 else "")
+        lines.append(
+            f"{len(outcome.warned):,} done with a warning ({named}): see the column warnings in calls"
+        )
+    out = str(place.folder) if place.folder is not None else place.out.rstrip("/")
+    after = f"; next: mmser summarize {out}" if place.folder is not None else ""
+    lines.append(f"{out}/manifest.jsonl, {out}/turns and {out}/calls (Parquet){after}")
     return "\n".join(lines)
 
 
@@ -54,6 +60,7 @@ def as_json(outcome: Outcome, place: Place) -> str:
             "done_before": progress.before,
             "failed": [{"id": line.id, "error": line.error} for line in outcome.failed],
             "same_audio": outcome.same_audio,
+            "warned": outcome.warned,
             "stopped": outcome.stopped,
             "sound_seconds": run.sound_seconds,
             "seconds": run.seconds,
@@ -73,7 +80,13 @@ def status_text(status: BatchStatus) -> str:
         f"model {run.model.id} {run.model.revision[:12]}, mmser {run.mmser_version}",
     ]
     if status.held_by:
-        lines.append(f"at work, or killed at it: {status.held_by}")
+        lines.append(
+            f"at work: {status.held_by}"
+            if status.running
+            else f"killed at work: {status.held_by}; the same command goes on"
+            if status.running is False
+            else f"at work, or killed at it: {status.held_by}"
+        )
     if run.ended and run.seconds:
         lines.append(
             f"last run: {run.started}, {run.num_analysed:,} calls in {_length(run.seconds)}"
@@ -92,10 +105,14 @@ def forgotten_text(gone: Forgotten, out: str) -> str:
     beside = [f"{gone.reports} reports"] if gone.reports else []
     beside += ["the summary"] if gone.summary else []
     more = f", {' and '.join(beside)}" if beside else ""
+    still = ""
+    if gone.same_audio:
+        ids = ", ".join(map(repr, gone.same_audio))
+        still = f"still there: {ids}, the same recording under another id\n"
     return (
         f"removed from {out}: {gone.calls} calls with {gone.turns} turns, their lines in the manifest{more}\n"
-        "recordings and transcripts are not touched: take the calls out of the input, or the next run "
-        "analyses them again; nor is what was copied or summarised elsewhere"
+        f"{still}recordings and transcripts are not touched: take the calls out of the input, or the next "
+        "run analyses them again; nor is what was copied or summarised elsewhere"
     )
 
 

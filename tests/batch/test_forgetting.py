@@ -1,5 +1,6 @@
 """`mmser batch forget`: no trace is left."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,16 @@ def test_no_byte_of_a_forgotten_call_is_left(place: Place):
     assert b"call 2" not in everything(place) and b"call 4" not in everything(place)
     assert b"call 3" in everything(place)
     assert not place.has(report_folder("call 2")) and not place.has("summary")
+
+
+def test_the_same_recording_under_another_id_is_named(tmp_path: Path):
+    place = Place(tmp_path / "out")
+    write_run(place, describe_run(BatchInput(rows=(), columns=COLUMNS), settings(tmp_path), INFO))
+    store = Store(place, schemas())
+    for number in (0, 1):
+        keep(store, dataclasses.replace(made_result(number), audio_sha256="a" * 64))
+    store.close([])
+    assert forget(place, ["call 1"]).same_audio == ("call 0",)
 
 
 def test_an_unknown_id_removes_nothing(place: Place):

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 
 from mmser.batch.holding import HOLDER, holding
@@ -84,6 +85,7 @@ def test_a_run_that_breaks_off_leaves_what_it_finished(tmp_path: Path):
     with pytest.raises(KeyboardInterrupt):
         run(out, breaking, rows(2))
     assert read_status(Place(out)).num_done == 1 and not (out / HOLDER).exists()
+    assert pyarrow.parquet.read_table(out / "calls").num_rows == 1  # to be read meanwhile
     seen: list[str] = []
     run(out, engine(seen=seen), rows(2))
     assert seen == ["call 1"]
@@ -94,6 +96,14 @@ def test_the_first_failure_can_stop_the_run(tmp_path: Path):
     outcome = run(tmp_path / "out", engine(1, seen=seen), rows(5), fail_fast=True)
     assert outcome.stopped and seen == ["call 0", "call 1"]
     assert read_status(Place(tmp_path / "out")).num_left == 3
+
+
+def test_a_run_with_nothing_to_do_leaves_what_is_told_of_the_last(tmp_path: Path):
+    out = tmp_path / "out"
+    run(out, engine(), rows(2))
+    before = read_run(Place(out))
+    assert run(out, engine(), rows(2)).progress.before == 2
+    assert read_run(Place(out)) == before
 
 
 def test_recordings_under_several_ids_are_told(tmp_path: Path):
@@ -128,7 +138,9 @@ def test_how_the_work_is_done_may_change(tmp_path: Path):
 def test_another_row_under_a_known_id_is_refused(tmp_path: Path, change: dict[str, object]):
     out = tmp_path / "out"
     run(out, engine(), rows(3))
-    with pytest.raises(OutputError, match="'call 0' and 2 more was analysed with another row"):
+    with pytest.raises(
+        OutputError, match=r"'call 0', 'call 1', 'call 2' in .* were analysed with other rows"
+    ):
         run(out, engine(), rows(3, **change))
 
 
@@ -197,7 +209,7 @@ def test_status_reads_while_another_is_at_work(tmp_path: Path):
     def looking(todo: Iterable[CallRow]) -> Iterator[CallResult]:
         yield made_result(0)
         found = read_status(Place(out))
-        assert (found.num_done, found.num_left) == (1, 1) and found.held_by is not None
+        assert (found.num_done, found.num_left) == (1, 1) and found.held_by is not None and found.running
         json.dumps(found.to_dict())
         yield made_result(1, status="failed")
 

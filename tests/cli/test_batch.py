@@ -118,7 +118,7 @@ def test_status_tells_how_far_it_is_and_what_failed(mmser, done: tuple[Path, int
 
 def test_another_model_or_roles_are_refused(mmser, done: tuple[Path, int, str, str], calls: Path, model: str):
     ran = mmser(*arguments(calls / "manifest.jsonl", done[0], model), "--quantize", "int8")
-    assert ran.code == 1 and "was begun with another --quantize (None; now 'int8')" in ran.error
+    assert ran.code == 1 and "was begun with another --quantize (none; now 'int8')" in ran.error
 
 
 def test_a_folder_that_another_run_holds_is_refused(mmser, calls: Path, model: str, tmp_path: Path):

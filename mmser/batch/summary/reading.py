@@ -40,6 +40,7 @@ class Archive:
     models: tuple[str, ...]
     notices: tuple[str, ...]
     failed: int | None  # calls that could not be analysed; None where nothing tells
+    unfinished: int  # calls of the batch that are neither in the tables nor failed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,8 +70,10 @@ def open_archive(folder: Path) -> Archive:
     labels: dict[str, None] = {}
     names: dict[str, None] = {}
     told: dict[str, dict[str, None]] = {"model": {}, "notice": {}}
+    rows = 0
     for part in parts:
-        schema = _opened(part).schema_arrow
+        opened = _opened(part)
+        schema, rows = opened.schema_arrow, rows + opened.metadata.num_rows
         found = set(schema.names)
         if "id" not in found or "duration" not in found:
             raise DataError(
@@ -83,7 +86,7 @@ def open_archive(folder: Path) -> Archive:
         for key, seen in told.items():
             text = (schema.metadata or {}).get(key.encode(), b"").decode("utf-8", "replace").strip()
             seen |= {text: None} if text else {}
-    ours = call_columns(tuple(labels))
+    ours, failed = call_columns(tuple(labels)), _failed(folder)
     return Archive(
         folder=folder,
         parts=parts,
@@ -91,7 +94,8 @@ def open_archive(folder: Path) -> Archive:
         columns=tuple(name for name in names if name not in ours),
         models=tuple(told["model"]),
         notices=tuple(told["notice"]),
-        failed=_failed(folder),
+        failed=failed,
+        unfinished=_unfinished(folder, rows, failed),
     )
 
 
@@ -148,6 +152,15 @@ def _parts(folder: Path) -> tuple[Path, ...]:
         f"{folder} is not a folder of mmser batch: it has no calls/part-00000.parquet; name the folder that "
         "mmser batch wrote with -o"
     )
+
+
+def _unfinished(folder: Path, rows: int, failed: int | None) -> int:
+    """Return how many calls of the last run's input are neither in the tables nor failed."""
+    try:
+        run = json.loads((folder / "run.json").read_text("utf-8"))
+        return max(0, int(run["num_calls"]) + int(run["num_others"]) - rows - (failed or 0))
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0  # tables of another origin
 
 
 def _told_failed(failed: int | None) -> str:

@@ -144,6 +144,11 @@ def _warnings(calls: Calls, archive: Archive, trend: Trend, shares: Sequence[Rol
     told = []
     if len(calls) < FEWEST:
         told.append(f"{some(len(calls), 'call')} in all: no interval is given under {FEWEST}.")
+    if archive.unfinished:
+        told.append(
+            f"{some(archive.unfinished, 'call')} of the batch not analysed yet: all of this is provisional; "
+            "mmser batch goes on with them."
+        )
     if len(archive.models) > 1:
         told.append(f"The calls were judged by {len(archive.models)} models: {'; '.join(archive.models)}.")
     if calls.duplicates:

@@ -73,7 +73,10 @@ def _weeks(summary: ArchiveSummary) -> list[str]:
 def _escalated(summary: ArchiveSummary) -> list[str]:
     found = summary.escalation
     if not found.top:
-        return ["No call in which the customer's negativity rises from the first quarter to the last."]
+        return [
+            f"In none of {calls(found.mean.calls)} does the customer's negativity rise from the first "
+            "quarter to the last (of the others too few turns at either end were scored)."
+        ]
     lines = [
         f"Most escalated of {calls(found.mean.calls)}: negativity of the customer, last quarter minus first, "
         "in points; then anger"

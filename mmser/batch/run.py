@@ -185,8 +185,8 @@ def _require_same_rows(place: Place, store: Store, hashes: dict[str, str], done:
         more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
         raise OutputError(
             f"{', '.join(map(repr, changed[:4]))}{more} in {place.out} were analysed with other rows ("
-            "recording, transcript, roles, language, or a column of yours); give another OUT, or take them out "
-            "with `mmser batch forget` and run again"
+            "recording, transcript, roles, language, or a column of yours); give another OUT, or take them "
+            "out with `mmser batch forget` and run again"
         )
 
 

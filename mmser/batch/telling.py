@@ -1,6 +1,7 @@
 """What the commands of a batch print."""
 
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -33,16 +34,12 @@ def as_text(outcome: Outcome, place: Place) -> str:
         lines.append(f"work by stage: {_shares(run.stages)}")
     lines += _failures(outcome.failed, place.out)
     for ids in outcome.same_audio[:SHOWN]:
-        lines.append(
-            f"one recording under {len(ids)} ids: {', '.join(ids[:5])}{' …' if len(ids) > 5 else ''}"
-        )
+        lines.append(f"one recording under {len(ids)} ids: {_few(ids)}")
     if len(outcome.same_audio) > SHOWN:
         lines.append(f"and {len(outcome.same_audio) - SHOWN:,} more recordings under several ids")
     if outcome.warned:
-        named = ", ".join(outcome.warned[:5]) + (" …" if len(outcome.warned) > 5 else "")
-        lines.append(
-            f"{len(outcome.warned):,} done with a warning ({named}): see the column warnings in calls"
-        )
+        named = f"{len(outcome.warned):,} done with a warning ({_few(outcome.warned)})"
+        lines.append(f"{named}: see the column warnings in calls")
     out = str(place.folder) if place.folder is not None else place.out.rstrip("/")
     after = f"; next: mmser summarize {out}" if place.folder is not None else ""
     lines.append(f"{out}/manifest.jsonl, {out}/turns and {out}/calls (Parquet){after}")
@@ -117,10 +114,20 @@ def forgotten_text(gone: Forgotten, out: str) -> str:
 
 
 def _failures(failed: Sequence[ManifestLine], out: str) -> list[str]:
-    lines = [f"failed: {line.id}: {line.error}" for line in failed[:SHOWN]]
+    lines = [f"failed: {_plain(line.id)}: {_plain(line.error or '')}" for line in failed[:SHOWN]]
     if len(failed) > SHOWN:
         lines.append(f"and {len(failed) - SHOWN:,} more: mmser batch status {out} --json")
     return lines
+
+
+def _few(ids: Sequence[str]) -> str:
+    """Return the first few of some ids."""
+    return ", ".join(map(_plain, ids[:5])) + (" …" if len(ids) > 5 else "")
+
+
+def _plain(text: str) -> str:
+    """Return a text on one line, in which nothing can draw on a terminal."""
+    return "".join(c if unicodedata.category(c)[0] != "C" else "\ufffd" for c in " ".join(text.split()))
 
 
 def _shares(stages: Mapping[str, float]) -> str:

@@ -87,6 +87,14 @@ def test_every_good_call_is_done_and_every_bad_one_says_why(done: tuple[Path, in
     assert "12 of 12 calls (100 %), 6 failed" in told and "Traceback" not in told
 
 
+def test_ids_cannot_draw_on_the_terminal(mmser, model: str, tmp_path: Path):
+    line = {"id": "\x1b[31mred\nline", "audio": "\x1b]0;x\x07.wav"}
+    (tmp_path / "m.jsonl").write_text(json.dumps(line) + "\n")
+    ran = mmser(*arguments(tmp_path / "m.jsonl", tmp_path / "out", model), "--quiet", "--no-asr")
+    assert ran.code == 1 and "red line" in ran.out and "\x1b" not in ran.out
+    assert "\x1b" not in mmser("batch", "status", tmp_path / "out").out
+
+
 def test_the_tables_hold_every_call_once_with_the_users_columns(done: tuple[Path, int, str, str]):
     out = done[0]
     calls = pyarrow.parquet.read_table(out / "calls").to_pylist()

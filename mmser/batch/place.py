@@ -20,9 +20,11 @@ class Place:
         """Look nowhere yet.
 
         Raises:
-            OutputError: if it is a URL of a kind that nothing installed knows.
+            OutputError: if it is empty, or a URL of a kind that nothing installed knows.
         """
         self.out = os.fspath(out)
+        if not self.out.strip():
+            raise OutputError("the path of OUT is empty; name a folder or URL")
         self.folder: Path | None = None  # None behind a URL
         if not is_url(self.out) or scheme_of(self.out) in ("file", "local"):
             self.folder = Path(self.out.partition("://")[2] if is_url(self.out) else self.out)

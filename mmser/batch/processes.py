@@ -5,6 +5,8 @@ process, none is left behind. Messages are the records below.
 """
 
 import contextlib
+import multiprocessing
+import os
 import queue
 import signal
 import sys
@@ -280,6 +282,15 @@ def _settle(scratch: str | None) -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # on the way out they go
     if scratch is not None:
         tempfile.tempdir = scratch
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    """End this process when its parent does, also in the middle of hours of work for it."""
+    parent.join()
+    os._exit(1)
 
 
 def given_up(cause: str) -> str:

@@ -200,8 +200,14 @@ class Store:
     def _recover_open(self, path: Path) -> None:
         """Finish a part that was left open, with the calls whose line did not get into the manifest."""
         _cut_last_line(path)
-        found = [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
-        results = {entry["line"]["id"]: CallResult.from_dict(entry["result"]) for entry in found}
+        try:
+            found = [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
+            results = {entry["line"]["id"]: CallResult.from_dict(entry["result"]) for entry in found}
+        except (ValueError, KeyError, TypeError) as error:
+            raise OutputError(
+                f"{path} is damaged ({error}); put it right, or give another OUT: it holds calls that are "
+                "finished and in no table yet"
+            ) from error
         for entry in found:
             line = ManifestLine.from_dict(entry["line"])
             known = self.lines.get(line.id)
@@ -218,7 +224,7 @@ class Store:
         """Remove parts that no line of the manifest names: they were written when it stopped."""
         for folder in ("turns", "calls"):
             for name in self.place.names(folder, ".parquet"):
-                if number_of(name) not in numbers:
+                if number_of(name) >= 0 and number_of(name) not in numbers:  # others' files stay
                     self.place.remove(name)
 
 
@@ -240,8 +246,8 @@ def read_manifest(place: Place) -> Iterator[ManifestLine]:
                 if number == len(texts):
                     return
                 raise OutputError(
-                    f"{place.out}/{name}, line {number}, is damaged ({error}); remove the line, and its call "
-                    "is analysed again"
+                    f"{place.out}/{name}, line {number}, is damaged ({error}); put the line right, or give "
+                    "another OUT"
                 ) from error
 
 
@@ -310,4 +316,10 @@ def _cut_last_line(path: Path) -> None:
         return
     with path.open("rb+") as file:
         content = file.read()
-        file.truncate(content.rfind(b"\n") + 1)
+        end = content.rfind(b"\n") + 1
+        try:
+            json.loads(content[end:])
+        except ValueError:
+            file.truncate(end)
+        else:  # an editor that leaves the end of the last line away
+            file.write(b"\n")

@@ -250,6 +250,8 @@ def _checked(options: dict[str, Any], rules: Path | None, device: str) -> dict[s
         raise UsageError("--quantize int8 is for the CPU; give --device cpu, or leave it out")
     text = None
     if rules is not None:
+        if rules.exists() and not rules.is_file():
+            raise UsageError(f"--rules {rules} is no file; give one, and save what a pipe gives to one first")
         load_rules(rules)
         text = rules.read_text(encoding="utf-8-sig")
     return {"device": found, "asr_device": found, "rules": text}

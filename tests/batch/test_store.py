@@ -178,6 +178,30 @@ def test_failures_told_behind_a_url_are_not_written_over(monkeypatch: pytest.Mon
     assert {line.id for line in read_manifest(place)} == {f"call {number}" for number in range(4)}
 
 
+def test_a_last_line_without_its_end_counts_where_it_is_whole(place: Place):
+    store = Store(place, schemas())
+    for number in range(2):
+        keep(store, made_result(number))
+    store.close([])
+    assert place.folder is not None
+    manifest = place.folder / "manifest.jsonl"
+    manifest.write_bytes(manifest.read_bytes().rstrip(b"\n"))
+    (place.folder / "calls" / "mine.parquet").write_bytes(b"somebody else's")
+    again = Store(place, schemas())
+    assert set(again.lines) == {"call 0", "call 1"}
+    again.close([])
+    assert (place.folder / "calls" / "mine.parquet").exists()
+    (place.folder / "calls" / "mine.parquet").unlink()
+    require_whole(place, {"call 0", "call 1"})
+
+
+def test_a_damaged_open_part_is_named(place: Place):
+    assert place.folder is not None
+    (place.folder / ".open-00000.jsonl").write_text("{}\nno json\n")
+    with pytest.raises(OutputError, match=r"\.open-00000\.jsonl is damaged"):
+        Store(place, schemas())
+
+
 def test_a_damaged_line_in_the_middle_is_told_with_its_number(place: Place):
     store = Store(place, schemas())
     for number in range(3):

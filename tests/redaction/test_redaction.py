@@ -427,5 +427,5 @@ def test_a_pattern_may_count():
     ],
 )
 def test_a_pattern_that_would_take_all_memory_is_refused(pattern: str):
-    with pytest.raises(UsageError, match=r"too large|not a regular expression|takes more than"):
+    with pytest.raises(UsageError, match=r"too large|not a regular expression"):
         parse_patterns([pattern])

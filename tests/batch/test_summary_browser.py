@@ -6,6 +6,7 @@ from mmser.batch.summary.html import render_summary_html
 from mmser.batch.summary.reading import open_archive
 from mmser.batch.summary.summarizing import SummaryOptions, summarize_archive
 from tests.batch.made_archive import call_of, made_rows, write_archive
+from tests.pages_in_browser import opening
 
 pytestmark = pytest.mark.browser
 LONG = "a name that somebody gave and that goes on and on without ever coming to an end " * 3
@@ -58,22 +59,8 @@ def pages(tmp_path_factory):
 
 @pytest.fixture
 def show(browser, pages):
-    opened = []
-
-    def open_page(name, width=1300, **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        opened.append(context)
-        page = context.new_page()
-        page.complaints, page.asked = [], []
-        page.on("console", lambda message: page.complaints.append(message.text))
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.goto((pages / f"{name}.html").as_uri())
-        return page
-
-    yield open_page
-    for context in opened:
-        context.close()
+    with opening(browser, pages) as open_page:
+        yield open_page
 
 
 @pytest.mark.parametrize("width", [1300, 820, 400])

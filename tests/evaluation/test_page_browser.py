@@ -5,6 +5,7 @@ import pytest
 from mmser.evaluation.page.html import render_html
 from mmser.labels import EMOTIONS
 from tests.evaluation.made_results import full, larger, minimal
+from tests.pages_in_browser import opening
 
 pytestmark = pytest.mark.browser
 LONG = "a name that somebody gave and that goes on and on without ever coming to an end " * 3
@@ -109,23 +110,8 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def show(browser, files):
-    opened = []
-
-    def open_page(name, width=1300, **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        opened.append(context)
-        page = context.new_page()
-        page.complaints, page.asked = [], []
-        page.on("console", lambda message: page.complaints.append(message.text))
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: page.complaints.append(dialog.message))
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.goto((files / f"{name}.html").as_uri())
-        return page
-
-    yield open_page
-    for context in opened:
-        context.close()
+    with opening(browser, files) as open_page:
+        yield open_page
 
 
 @pytest.mark.parametrize("name", PAGES)

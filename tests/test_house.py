@@ -19,6 +19,7 @@ NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 ORDER = (
     ("labels", "errors", "record"),
     ("types", "progress", "language", "quiet", "yaml_files"),
+    ("hub",),
     ("audio", "transcripts"),
     ("speech",),
     ("talks",),
@@ -36,6 +37,7 @@ ORDER = (
     ("data",),
     ("evaluation",),
     ("training",),
+    ("publishing",),
     ("batch",),
     ("cli",),
     ("__main__",),

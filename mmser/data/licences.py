@@ -13,15 +13,23 @@ class Licence:
     name: str  # SPDX identifier, or what the publisher calls it
     commercial: bool  # whether the licence as named lets weights trained on it be used commercially
     confirmed: bool = True  # False = the publisher's own page was not seen: check before you rely on it
+    stated: bool = True  # False = the publisher states none; what is said here is what is usual
+    share_alike: bool = False  # whether what is made of it may be passed on under its own terms alone
     note: str = ""
 
 
 LICENCES = {
     "ravdess": Licence(
-        name="CC-BY-NC-SA-4.0", commercial=False, note="the publisher sells commercial licences"
+        name="CC-BY-NC-SA-4.0",
+        commercial=False,
+        share_alike=True,
+        note="the publisher sells commercial licences",
     ),
     "nemo": Licence(
-        name="CC-BY-NC-SA-4.0", commercial=False, note="some lists wrongly say CC BY 4.0; its LICENSE says NC"
+        name="CC-BY-NC-SA-4.0",
+        commercial=False,
+        share_alike=True,
+        note="some lists wrongly say CC BY 4.0; its LICENSE says NC",
     ),
     "emodb": Licence(
         name="CC-BY-4.0",
@@ -30,7 +38,10 @@ LICENCES = {
         note="as far as known: a maintainer's description; ask the publisher before you rely on it",
     ),
     "emovo": Licence(
-        name="research only", commercial=False, note="no licence is published beside the archive"
+        name="research only",
+        commercial=False,
+        stated=False,
+        note="no licence is published beside the archive",
     ),
     "crema_d": Licence(
         name="ODbL-1.0", commercial=True, note="the database's licence; its contents are under DbCL-1.0"
@@ -53,7 +64,10 @@ LICENCES = {
     ),
     "goemotions": Licence(name="Apache-2.0", commercial=True),
     "emobank": Licence(
-        name="CC-BY-SA-4.0", commercial=True, note="share-alike; whether weights inherit it is unsettled"
+        name="CC-BY-SA-4.0",
+        commercial=True,
+        share_alike=True,
+        note="share-alike; whether weights inherit it is unsettled",
     ),
     "semeval_ei": Licence(
         name="research only", commercial=False, note="the organisers' terms; the tweets are their authors'"

@@ -280,6 +280,7 @@ def folder(model_dir: Path, tmp_path: Path) -> Path:
         (copy / name).write_text("old numbers", "utf-8")
     (copy / "LICENSE").write_text("terms", "utf-8")
     (copy / "training_data.json").write_text("{}", "utf-8")
+    (copy / "training_run.json").write_text("{}", "utf-8")
     (copy / "checkpoints").mkdir()
     return copy
 
@@ -312,7 +313,14 @@ def test_the_new_folder_holds_the_model_and_no_old_number(folder: Path, tmp_path
     write_recalibrated(folder, new, found, "CC-BY-4.0")
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
     names = {path.name for path in new.iterdir()}
-    assert {"config.json", "model.safetensors", "tokenizer.json", "LICENSE", "training_data.json"} <= names
+    assert {
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "LICENSE",
+        "training_data.json",
+        "training_run.json",
+    } <= names
     assert not names & {"evaluation.json", "validation_profile.json", "confusion.png", "answers.csv"}
     changed = {name for name in names if (new / name).read_bytes() != before.get(name)}
     assert changed == {"config.json", "model.safetensors", "README.md"}

@@ -18,10 +18,11 @@ from mmser.report.writing import write_outputs
 CONFIG: Final = "config.json"
 NOTE: Final = "README.md"
 STAMP: Final = "mmser.calibration"  # key in the header of the weights
+TRAINING_RUN: Final = "training_run.json"  # what the training of the weights took
 # What makes a model; anything else in its folder (its card, its numbers) is of the old probabilities.
 KEPT: Final = (
     *("processor_config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*"),
-    *("merges.txt", "*_mmser.py", "LICENSE*", "NOTICE*", TRAINING_DATA),
+    *("merges.txt", "*_mmser.py", "LICENSE*", "NOTICE*", TRAINING_DATA, TRAINING_RUN),
 )
 _CARD: Final = """# {found.model_id}, recalibrated
 

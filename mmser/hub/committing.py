@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 Content = bytes | Path
 Kind = Literal["model", "dataset", "space"]
 MAIN = "main"
+NAME = re.compile(r"(?!-|\.)[\w.-]{1,96}(?<!-|\.)", re.ASCII)  # of an owner, and of a repository
+REFERENCE = re.compile(r"[\w][\w./-]{0,199}", re.ASCII)  # a branch or tag, as git and addresses take it
 BLOCK = 1 << 20  # bytes
 
 
@@ -75,6 +78,7 @@ def commit_files(
         MmserError: if there is no token, or the Hub refuses or cannot be reached; the branch then stands as
             before.
     """
+    check_target(target)
     with _talking(target) as api:
         _require_login(api)
         standing = _stand(api, target)
@@ -116,6 +120,25 @@ def make_public(target: Target) -> None:
     """
     with _talking(target) as api:
         api.update_repo_settings(target.repository, repo_type=target.kind, private=False)
+
+
+def check_target(target: Target) -> None:
+    """Refuse names that no repository, branch or tag can have.
+
+    Raises:
+        UsageError: and says which.
+    """
+    parts = target.repository.split("/")
+    if len(parts) != 2 or not all(NAME.fullmatch(part) for part in parts):
+        raise UsageError(
+            f"{target.repository!r:.120} is no repository's name; write NAME/REPOSITORY, such as me/my-model, in "
+            "letters, digits, '-', '_' and '.'"
+        )
+    for what, name in (("--revision", target.branch), *(("--tag", tag) for tag in target.tags)):
+        if not REFERENCE.fullmatch(name) or ".." in name or name.endswith(("/", ".", ".lock")):
+            raise UsageError(
+                f"{what} {name!r:.80} cannot be; write letters, digits, '-', '_', '.', as in v1.0"
+            )
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ from mmser.cli import (
     evaluate,
     info,
     predict,
+    space,
     summarize,
     train,
     transcribe,
@@ -87,6 +88,9 @@ app.command("baseline", epilog=baseline.EPILOG)(baseline.baseline)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.command("calibrate", epilog=calibrate.EPILOG)(calibrate.calibrate)
 app.command("summarize", epilog=summarize.EPILOG)(summarize.summarize)
+spaces = typer.Typer(no_args_is_help=True, help="A Gradio app for a Space on the Hugging Face Hub.")
+spaces.command("create", epilog=space.EPILOG)(space.create)
+app.add_typer(spaces, name="space")
 app.command("info", epilog=info.EPILOG)(info.info)
 
 

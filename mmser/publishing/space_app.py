@@ -186,7 +186,7 @@ def _complaint(error: MmserError, *files: str | None) -> Answer:
     said = str(error)
     for file in files:
         said = said if file is None else said.replace(file, Path(file).name)
-    return f"<p class='said' role='alert'>⚠ {escape(said[:1].upper() + said[1:])}.</p>", "", None
+    return f"<p class='said' role='alert'>⚠ {escape(said)}.</p>", "", None
 
 
 def build() -> gr.Blocks:

@@ -103,7 +103,7 @@ def test_a_call_and_its_transcript_become_the_report(page: Any, app: tuple[str, 
 
 def test_what_cannot_be_analysed_is_told_in_a_sentence(page: Any, tmp_path: Path):
     page.click("#analyse")
-    assert "There is no recording yet" in said(page)
+    assert "there is no recording yet" in said(page)
     bad = tmp_path / "words.wav"
     bad.write_text("this is no sound")
     mono = tmp_path / "mono.wav"

@@ -5,11 +5,15 @@
 
 # ruff: noqa: E402 - gradio reads the environment when it is imported
 
+import contextlib
 import dataclasses
 import os
+import shutil
 import signal
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -76,17 +80,27 @@ def analyse(
     recording: str | None, transcript: str | None, who: str, recognise: bool, progress: gr.Progress
 ) -> Iterator[Answer]:
     """Yield a line to be read, the report as a frame, and its files; or the line that says what is wrong."""
+    given = recording, transcript
     try:
-        with tempfile.TemporaryDirectory() as name:
-            yield _answer(recording, transcript, who, recognise, Path(name), progress)
+        with tempfile.TemporaryDirectory(prefix="mmser-call-") as name:
+            # Copies: what was uploaded may be deleted while words are still being recognised.
+            given = _copied(recording, Path(name, "in")), _copied(transcript, Path(name, "in"))
+            yield _answer(*given, who, recognise, Path(name, "out"), progress)
             # gradio has copied the files by the time that it asks for more: the folder goes here.
     except MmserError as error:
-        yield _complaint(error, recording, transcript)
+        yield _complaint(error, *given)
     except OSError as error:
         told = no_temporary_room(error)
         if told is None:
             raise
         yield _complaint(told)
+
+
+def _copied(file: str | None, folder: Path) -> str | None:
+    if file is None:
+        return None
+    folder.mkdir(exist_ok=True)
+    return str(shutil.copyfile(file, folder / Path(file).name))
 
 
 def _answer(
@@ -192,7 +206,7 @@ def _complaint(error: MmserError, *files: str | None) -> Answer:
 def build() -> gr.Blocks:
     """Return the page and what its buttons do."""
     page: gr.Blocks
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(60, KEEP_SECONDS)) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.Markdown(f"# {TITLE}")
         gr.Markdown(NOTICE, elem_classes="notice")
         with gr.Row():
@@ -244,6 +258,25 @@ def _shown(
     yield from analyse(recording, transcript, who, recognise, progress)
 
 
+def forget() -> None:
+    """Delete what was uploaded and written, once it is old, for as long as the app runs.
+
+    gradio's own `delete_cache` knows only of files that it handed on; an upload that broke off would stay.
+    """
+    while True:
+        time.sleep(60)
+        forget_before(time.time() - KEEP_SECONDS)
+
+
+def forget_before(moment: float) -> None:
+    """Delete every file of the cache that was last changed before a time in seconds since 1970."""
+    for path in Path(CACHE.name).rglob("*"):
+        # One that somebody else deletes at this moment is gone as well.
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_file() and path.stat().st_ctime < moment:
+                path.unlink()
+
+
 def main() -> None:
     """Load the model and serve the page until it is stopped."""
     global PIPELINE
@@ -251,6 +284,7 @@ def main() -> None:
     set_threads(int(os.environ.get("CPU_CORES", "1")))  # which Spaces state
     beside = MODEL is not None and (HERE / MODEL).is_dir()
     PIPELINE = EmotionPipeline.from_pretrained(HERE / str(MODEL) if beside else MODEL, revision=REVISION)
+    threading.Thread(target=forget, daemon=True).start()
     build().queue(default_concurrency_limit=1, max_size=16).launch(
         theme=gr.themes.Default(font=FONTS, font_mono=("ui-monospace", "monospace")),
         css=CSS,

@@ -132,3 +132,17 @@ def test_a_file_in_the_place_of_the_folder_is_told_on_the_command_line(
     assert cli.run(["space", "create", str(tmp_path / "space")]) == 1
     assert "is a file, and a folder is needed there" in capsys.readouterr().err
     assert (tmp_path / "space").read_text() == "a file"
+
+
+def test_the_app_forgets_what_is_old_and_nothing_else(space: Path):
+    pytest.importorskip("gradio", reason="gradio is not installed")
+    code = (
+        "import time; from pathlib import Path; from mmser.publishing import space_app as app\n"
+        "cache = Path(app.CACHE.name); (cache / 'abc').mkdir()\n"
+        "for name in ('abc/call.wav', 'tmpbroken'): (cache / name).write_bytes(b'sound')\n"
+        "for shift in (-60, 60):\n"
+        "    app.forget_before(time.time() + shift)\n"
+        "    print(sum(path.is_file() for path in cache.rglob('*')))"
+    )
+    ran = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, cwd=space)
+    assert ran.stdout.split() == ["2", "0"], ran.stderr

@@ -32,6 +32,7 @@ from mmser.cli import (
     info,
     predict,
     push,
+    space,
     summarize,
     train,
     transcribe,
@@ -89,6 +90,9 @@ app.command("baseline", epilog=baseline.EPILOG)(baseline.baseline)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.command("calibrate", epilog=calibrate.EPILOG)(calibrate.calibrate)
 app.command("summarize", epilog=summarize.EPILOG)(summarize.summarize)
+spaces = typer.Typer(no_args_is_help=True, help="A Gradio app for a Space on the Hugging Face Hub.")
+spaces.command("create", epilog=space.EPILOG)(space.create)
+app.add_typer(spaces, name="space")
 app.command("info", epilog=info.EPILOG)(info.info)
 
 

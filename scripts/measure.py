@@ -6,7 +6,7 @@
     python scripts/measure.py --data FOLDER --target MODEL --validation FILE --rows shipped,spliced
     python scripts/measure.py --card-only
 
-Each part is written to mmser/assets/model/evaluation.json as soon as it is done and is passed over where it
+Each part is written to mmser/assets/model/measurements.json as soon as it is done and is passed over where it
 lies (the shipped model's where it is of the same weights), so that a run that was stopped goes on; --again
 measures the named rows anew. --seed keeps the rows of a model trained from another seed beside the shipped
 one's; --validation scores the validation split instead of the test split and writes to FILE: for choosing.
@@ -165,7 +165,7 @@ def main() -> None:
         parser.error("--target is not the shipped model; say what it is: give --seed or --validation")
     torch.set_num_threads(options.threads)
     PartialState(cpu=True)  # cached acoustics lie in the CPU's memory
-    results = Results(options.validation or SHIPPED / "evaluation.json")
+    results = Results(options.validation or SHIPPED / "measurements.json")
     own: dict[str, Any] = results  # rows of the weights in --target
     if options.seed != SEED:
         own = results.setdefault("seeds", {}).setdefault(str(options.seed), {})

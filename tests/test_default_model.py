@@ -31,7 +31,7 @@ from mmser.training.result_rows import result_rows
 ROOT = Path(__file__).parent.parent
 ASSETS = Path(mmser.__file__).parent / "assets"
 FOLDER = ASSETS / "model"
-EVALUATION = json.loads((FOLDER / "evaluation.json").read_text())
+EVALUATION = json.loads((FOLDER / "measurements.json").read_text())
 RESULTS = EVALUATION["shipped"]
 TEXTS = [
     "this is the third time i am calling and nobody helps me",

@@ -13,6 +13,8 @@ class Licence:
     name: str  # SPDX identifier, or what the publisher calls it
     commercial: bool  # whether the licence as named lets weights trained on it be used commercially
     confirmed: bool = True  # False = the publisher's own page was not seen: check before you rely on it
+    stated: bool = True  # False = the publisher states none; what is said here is what is usual
+    share_alike: bool = False  # whether what is made of it may be passed on under its own terms alone
     note: str = ""
     redistribute: bool = False  # whether a copy of the corpus may be published under the same licence
     closed: str = ""  # why not, as the end of "cannot be published: …"
@@ -22,12 +24,14 @@ LICENCES = {
     "ravdess": Licence(
         name="CC-BY-NC-SA-4.0",
         commercial=False,
+        share_alike=True,
         note="the publisher sells commercial licences",
         redistribute=True,
     ),
     "nemo": Licence(
         name="CC-BY-NC-SA-4.0",
         commercial=False,
+        share_alike=True,
         note="some lists wrongly say CC BY 4.0; its LICENSE says NC",
         redistribute=True,
     ),
@@ -41,6 +45,7 @@ LICENCES = {
     "emovo": Licence(
         name="research only",
         commercial=False,
+        stated=False,
         note="no licence is published beside the archive",
         closed="no licence that allows it is published beside the archive",
     ),
@@ -78,6 +83,7 @@ LICENCES = {
     "emobank": Licence(
         name="CC-BY-SA-4.0",
         commercial=True,
+        share_alike=True,
         note="share-alike; whether weights inherit it is unsettled",
         redistribute=True,
     ),

@@ -21,7 +21,7 @@ def write_card(folder: Path, results: Mapping[str, Any], config: TrainingConfig)
 
     Args:
         folder: of the model.
-        results: what scripts/measure.py keeps in evaluation.json; rows that it lacks are left out.
+        results: what scripts/measure.py keeps in measurements.json; rows that it lacks are left out.
         config: that the model was trained with.
     """
     notes = yaml.safe_load(NOTES.read_text(encoding="utf-8"))

@@ -24,6 +24,22 @@ def render_markdown(evaluation: Evaluation) -> str:
     return "\n\n".join([*_head(head), *_sections(sections), _provenance(context)]) + "\n"
 
 
+def render_part(evaluation: Evaluation, ids: Sequence[str]) -> str:
+    """Return some sections of an evaluation as Markdown, for a page that has a title of its own.
+
+    Args:
+        evaluation: that is told.
+        ids: of the sections; "head" is what comes before them. What can be folded is left out.
+    """
+    _, head, sections = read(evaluation)
+    texts = list(_head(head))[1:] if "head" in ids else []
+    for section in sections:
+        if section.id in ids:
+            open_blocks = [block for block in section.blocks if not isinstance(block, Fold)]
+            texts += [f"### {section.title}", *_blocks(open_blocks)]
+    return "\n\n".join(texts) + "\n"
+
+
 def inline(text: str) -> str:
     """Return text that Markdown shows as it is, on one line."""
     return _OPENING.sub(_protected, _escaped(text))

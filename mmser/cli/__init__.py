@@ -31,6 +31,7 @@ from mmser.cli import (
     evaluate,
     info,
     predict,
+    push_dataset,
     summarize,
     train,
     transcribe,
@@ -87,6 +88,7 @@ app.command("baseline", epilog=baseline.EPILOG)(baseline.baseline)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.command("calibrate", epilog=calibrate.EPILOG)(calibrate.calibrate)
 app.command("summarize", epilog=summarize.EPILOG)(summarize.summarize)
+app.command("push-dataset", epilog=push_dataset.EPILOG)(push_dataset.push_dataset)
 app.command("info", epilog=info.EPILOG)(info.info)
 
 

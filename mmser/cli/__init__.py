@@ -31,6 +31,7 @@ from mmser.cli import (
     evaluate,
     info,
     predict,
+    push,
     push_dataset,
     summarize,
     train,
@@ -83,6 +84,7 @@ app.command("predict", epilog=predict.EPILOG)(predict.predict)
 app.command("audit", epilog=audit.EPILOG)(audit.audit)
 app.add_typer(batches, name="batch")
 app.command("train", epilog=train.EPILOG)(train.train)
+app.command("push", epilog=push.EPILOG)(push.push)
 app.command("evaluate", epilog=evaluate.EPILOG)(evaluate.evaluate)
 app.command("baseline", epilog=baseline.EPILOG)(baseline.baseline)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)

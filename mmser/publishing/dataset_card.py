@@ -24,9 +24,9 @@ _SIZES: Final = (
 _NO_FACTS: Final = "The owner's own data; ask the owner how it was recorded, labelled and consented to."
 _USES: Final = (
     "**Not for** inferring the emotions of employees or pupils, which the EU prohibits at work and in "
-    "education but for medical or safety reasons (AI Act, Art. 5(1)(f)); for decisions with legal effect; for "
-    "diagnosis; for finding out who somebody is, or imitating a voice. Labels say what others perceive in an utterance, "
-    "or what an actor was asked for, never what somebody feels."
+    "education but for medical or safety reasons (AI Act, Art. 5(1)(f)); for decisions with legal effect; "
+    "for diagnosis; for finding out who somebody is, or imitating a voice. Labels say what others perceive "
+    "in an utterance, or what an actor was asked for, never what somebody feels."
 )
 
 
@@ -184,8 +184,8 @@ def _limits(made: _Facts) -> str:
         found += [
             "Words and sound are as they were given: nothing was redacted, and a voice or what it says may "
             "tell who speaks. Whole files keep their tags.",
-            "Speakers, dialogues, sessions and rows are named by digests. A digest hides a name from readers, "
-            "not from those who guess it and try.",
+            "Speakers, dialogues, sessions and rows are named by digests. A digest hides a name from "
+            "readers, not from those who guess it and try.",
         ]
     if made.rows.withheld:
         found.append(

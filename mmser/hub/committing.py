@@ -1,0 +1,255 @@
+"""Files into a repository of the Hub: in one commit or not at all, and none where nothing has changed."""
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mmser.errors import MmserError, OutputError, UsageError
+from mmser.hub.explaining import explained
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+Content = bytes | Path
+Kind = Literal["model", "dataset", "space"]
+MAIN = "main"
+BLOCK = 1 << 20  # bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where files go."""
+
+    repository: str  # "NAME/REPOSITORY"
+    kind: Kind = "model"
+    branch: str = MAIN  # made from main where it is not there
+    tags: tuple[str, ...] = ()  # that the commit gets
+    public: bool = False  # whether the repository may be, or become, open to everybody
+
+
+@dataclass(frozen=True, kw_only=True)
+class Committed:
+    """What a repository holds now."""
+
+    repository: str
+    commit: str  # its 40 hexadecimal digits
+    url: str
+    changed: tuple[str, ...]  # files that the commit wrote; none where all was there already
+    removed: tuple[str, ...]
+    created: bool  # whether the repository is new
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Standing:
+    """How a repository stands before a commit."""
+
+    head: str  # commit of the branch, or of main where there is no such branch yet
+    has_branch: bool
+    tags: Mapping[str, str]  # name → commit
+    digests: Mapping[str, str]  # path → sha256 of a large file, git's sha1 of a small one
+    created: bool
+
+
+def commit_files(
+    files: Mapping[str, Content],
+    target: Target,
+    message: str,
+    *,
+    stale: Callable[[str], bool] = lambda name: False,
+) -> Committed:
+    """Write files into a repository, which is made, for its owner alone, where it is not there.
+
+    A repository that is to be public becomes so by `make_public`, once what is in it was seen to work.
+
+    Args:
+        files: path in the repository → content.
+        target: where they go.
+        message: of the commit.
+        stale: says of a file there, which is not among `files`, whether it goes.
+
+    Raises:
+        UsageError: if the repository is open to everybody and must not be, or a tag stands at other files.
+        MmserError: if there is no token, or the Hub refuses or cannot be reached; the branch then stands as
+            before.
+    """
+    with _talking(target) as api:
+        _require_login(api)
+        standing = _stand(api, target)
+        there = standing.digests
+        changed = tuple(sorted(n for n, content in files.items() if differs(content, there.get(n))))
+        removed = tuple(sorted(n for n in standing.digests if n not in files and stale(n)))
+        _require_free_tags(standing, target, bool(changed or removed))
+        commit = standing.head
+        if not standing.has_branch:
+            api.create_branch(
+                target.repository, repo_type=target.kind, branch=target.branch, revision=standing.head
+            )
+        if changed or removed:
+            try:
+                commit = _commit(api, target, message, standing.head, {n: files[n] for n in changed}, removed)
+            except BaseException:
+                if not standing.has_branch:  # it would look like a revision of its own
+                    with contextlib.suppress(Exception):
+                        api.delete_branch(target.repository, repo_type=target.kind, branch=target.branch)
+                raise
+        for tag in target.tags:
+            if tag not in standing.tags:
+                api.create_tag(target.repository, repo_type=target.kind, tag=tag, revision=commit)
+        return Committed(
+            repository=target.repository,
+            commit=commit,
+            url=f"{_page(api, target)}/tree/{target.branch}",
+            changed=changed,
+            removed=removed,
+            created=standing.created,
+        )
+
+
+def make_public(target: Target) -> None:
+    """Open a repository to everybody; one that is open already stays so.
+
+    Raises:
+        MmserError: if the Hub refuses or cannot be reached.
+    """
+    with _talking(target) as api:
+        api.update_repo_settings(target.repository, repo_type=target.kind, private=False)
+
+
+@contextlib.contextmanager
+def _talking(target: Target) -> Iterator["HfApi"]:
+    """Give a client that draws nothing, and turn what it raises into one sentence."""
+    from huggingface_hub import HfApi, utils
+
+    bars: Any = utils
+    logging: Any = utils.logging
+    shown, level = not bars.are_progress_bars_disabled(), logging.get_verbosity()
+    bars.disable_progress_bars()
+    logging.set_verbosity_error()  # it tells of each retry, and of commits that would be empty
+    try:
+        yield HfApi()
+    except MmserError:
+        raise
+    except Exception as error:  # network, login, refusals, files that are gone: each its own kind
+        raise explained(error, target.repository, doing="write") from error
+    finally:
+        logging.set_verbosity(level)
+        if shown:
+            bars.enable_progress_bars()
+
+
+def _require_login(api: "HfApi") -> None:
+    from huggingface_hub import get_token
+
+    if get_token() is None:
+        raise UsageError(
+            "nobody is logged in to the Hub; log in with: hf auth login, or put a token that may write into "
+            "HF_TOKEN"
+        )
+    api.whoami()
+
+
+def _stand(api: "HfApi", target: Target) -> _Standing:
+    """Return how the repository stands, making it where it is not there."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    created = False
+    try:
+        info = api.repo_info(target.repository, repo_type=target.kind)
+    except RepositoryNotFoundError:
+        sdk = "gradio" if target.kind == "space" else None
+        api.create_repo(target.repository, repo_type=target.kind, private=True, space_sdk=sdk)
+        created = True
+        info = api.repo_info(target.repository, repo_type=target.kind)
+    if not info.private and not target.public:
+        raise UsageError(
+            f"{target.repository} is open to everybody; give --public if that is meant, or another --repo"
+        )
+    refs = api.list_repo_refs(target.repository, repo_type=target.kind)
+    heads = {branch.name: branch.target_commit for branch in refs.branches}
+    head = heads.get(target.branch) or heads.get(MAIN) or str(info.sha)
+    return _Standing(
+        head=head,
+        has_branch=target.branch in heads,
+        tags={tag.name: tag.target_commit for tag in refs.tags},
+        digests=_digests(api, target, head),
+        created=created,
+    )
+
+
+def _digests(api: "HfApi", target: Target, revision: str) -> dict[str, str]:
+    from huggingface_hub import RepoFile
+
+    tree = api.list_repo_tree(target.repository, repo_type=target.kind, revision=revision, recursive=True)
+    return {
+        file.path: file.lfs.sha256 if file.lfs is not None else file.blob_id
+        for file in tree
+        if isinstance(file, RepoFile)
+    }
+
+
+def differs(content: Content, digest: str | None) -> bool:
+    """Tell whether a file is another than the one that the Hub names.
+
+    Args:
+        content: its bytes, or its path.
+        digest: sha256 where the Hub stores it as a large file, else git's sha1 of it; None = it is not there.
+    """
+    if digest is None:
+        return True
+    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    if len(digest) == 64:
+        found = hashlib.sha256()
+    else:
+        found = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+    if isinstance(content, bytes):
+        found.update(content)
+    else:
+        with content.open("rb") as file:
+            while block := file.read(BLOCK):
+                found.update(block)
+    return found.hexdigest() != digest
+
+
+def _require_free_tags(standing: _Standing, target: Target, changes: bool) -> None:
+    for tag in target.tags:
+        there = standing.tags.get(tag)
+        if there is not None and (changes or there != standing.head):
+            raise UsageError(
+                f"{target.repository} has a tag {tag!r} already, which stands at other files "
+                f"({there[:7]}); give another --tag, or delete that one on the Hub"
+            )
+
+
+def _commit(
+    api: "HfApi",
+    target: Target,
+    message: str,
+    parent: str,
+    files: Mapping[str, Content],
+    removed: Sequence[str],
+) -> str:
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    operations: list[CommitOperationAdd | CommitOperationDelete] = [
+        CommitOperationAdd(path_in_repo=name, path_or_fileobj=content) for name, content in files.items()
+    ]
+    operations += [CommitOperationDelete(path_in_repo=name) for name in removed]
+    done = api.create_commit(
+        target.repository,
+        operations,
+        commit_message=message,
+        repo_type=target.kind,
+        revision=target.branch,
+        parent_commit=parent,  # what somebody else commits meanwhile is not written over
+    )
+    if done.oid is None:
+        raise OutputError(f"the Hub did not say what it made of the commit to {target.repository}; run again")
+    return str(done.oid)
+
+
+def _page(api: "HfApi", target: Target) -> str:
+    kind = "" if target.kind == "model" else f"{target.kind}s/"
+    return f"{api.endpoint}/{kind}{target.repository}"

@@ -32,6 +32,7 @@ from mmser.cli import (
     info,
     predict,
     push,
+    push_dataset,
     space,
     summarize,
     train,
@@ -93,6 +94,7 @@ app.command("summarize", epilog=summarize.EPILOG)(summarize.summarize)
 spaces = typer.Typer(no_args_is_help=True, help="A Gradio app for a Space on the Hugging Face Hub.")
 spaces.command("create", epilog=space.EPILOG)(space.create)
 app.add_typer(spaces, name="space")
+app.command("push-dataset", epilog=push_dataset.EPILOG)(push_dataset.push_dataset)
 app.command("info", epilog=info.EPILOG)(info.info)
 
 

@@ -92,11 +92,11 @@ def render_card(corpus: str, counts: Counts | None) -> str:
         f"# {facts.title}",
         _summary(corpus, facts),
         "## What is here",
-        NOT_AT_HAND if counts is None else _counted(counts),
+        NOT_AT_HAND if counts is None else counted_table(counts),
         "## Labels",
-        _label_map(facts),
+        label_map(facts),
         "## Splits",
-        _sentence(facts.splits),
+        sentence(facts.splits),
         "## Limits and traps",
         "\n".join(f"- {limit}" for limit in facts.limits),
     ]
@@ -111,6 +111,7 @@ def _summary(corpus: str, facts: CorpusFacts) -> str:
         "cite": facts.citation,
         "licence": _licence(licence),
         "commercial use": _commercial(licence),
+        "redistribution": _redistribution(licence),
         "language": facts.language,
         "speakers": facts.speakers,
         "size, as published": facts.size,
@@ -118,7 +119,7 @@ def _summary(corpus: str, facts: CorpusFacts) -> str:
         "reader": f"`mmser.data.{facts.reader}`",
         "Hugging Face id": facts.hub or "none that mmser reads",
     }
-    return _table(("", ""), [(name, value) for name, value in rows.items()])
+    return table(("", ""), [(name, value) for name, value in rows.items()])
 
 
 def _licence(licence: Licence) -> str:
@@ -131,7 +132,12 @@ def _commercial(licence: Licence) -> str:
     return "allowed" if licence.confirmed else "allowed, if the licence is confirmed"
 
 
-def _counted(counts: Counts) -> str:
+def _redistribution(licence: Licence) -> str:
+    return f"allowed under {licence.name}" if licence.redistribute else f"refused: {licence.closed}"
+
+
+def counted_table(counts: Counts, where: str = "the copy at hand") -> str:
+    """Return rows by label and split, and speakers, in Markdown, and what was counted in words."""
     splits = [split for split in SPLITS if counts.rows.get(split)]
     total = sum(counts.rows.values())
     sound = "text only" if counts.hours is None else f"{counts.hours:.2f} hours of sound"
@@ -143,7 +149,7 @@ def _counted(counts: Counts) -> str:
     body.append(("rows", *(f"{counts.rows[split]:,}" for split in splits)))
     if counts.speakers:
         body.append(("speakers", *(f"{counts.speakers.get(split, 0):,}" for split in splits)))
-    notes = [f"Counted in the copy at hand: {total:,} rows, {sound}."]
+    notes = [f"Counted in {where}: {total:,} rows, {sound}."]
     if counts.several:
         notes.append(f"{counts.several:,} rows have several labels and count in each.")
     if counts.unlabelled:
@@ -151,20 +157,23 @@ def _counted(counts: Counts) -> str:
     if counts.changes:
         moved = ", ".join(f"{name} {n:,}" for name, n in sorted(counts.changes.items()))
         notes.append(f"Change: {moved}, unknown {total - sum(counts.changes.values()):,}.")
-    return " ".join(notes) + "\n\n" + _table(("", *splits), body)
+    return " ".join(notes) + "\n\n" + table(("", *splits), body)
 
 
-def _label_map(facts: CorpusFacts) -> str:
+def label_map(facts: CorpusFacts) -> str:
+    """Return how the publisher's labels became ours, in Markdown."""
     if not facts.labels:
         return "No emotion labels."
-    return _table(("publisher's", "mmser's"), [(old, new or "–") for old, new in facts.labels.items()])
+    return table(("publisher's", "mmser's"), [(old, new or "–") for old, new in facts.labels.items()])
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """Return a clause as a sentence."""
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |".replace("|  |", "| |") for line in lines)
 
@@ -189,7 +198,7 @@ def render_index(at_hand: Sequence[str]) -> str:
             "None of this data is in the repository. The cards are written by `scripts/make_data_cards.py`: "
             "what can be counted is counted in the copy at hand, the rest is documented. "
             "`mmser.data.LICENCES` holds the same licences.",
-            _table(header, rows),
+            table(header, rows),
             "The default model is trained on RAVDESS, nEMO, EmoDB, GoEmotions, MELD's text and "
             "SemEval-2018's tweets. Its held-out "
             "speakers are listed in `configs/default.yaml`, which the cards' counts by split follow; they "

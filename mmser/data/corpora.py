@@ -19,6 +19,7 @@ from mmser.data.manifest import audio_folder_examples, manifest_examples
 from mmser.data.meld import meld_examples
 from mmser.data.mosei import cmu_mosei_examples
 from mmser.data.msp_podcast import msp_podcast_examples
+from mmser.data.published import read_published
 from mmser.data.schema import Example, Split, to_dataset
 from mmser.data.speech import emodb_examples, emovo_examples, nemo_examples, ravdess_examples
 from mmser.data.splits import Splits, assign_splits, named_splits
@@ -38,8 +39,9 @@ BY_SPEAKER = (
 OFFICIAL = ("meld", "msp_podcast", "goemotions", "emobank", "semeval_ei")  # the publisher's split
 OWN = ("manifest", "audio_folder", "calls")  # the user's
 HUB_ONLY = ("cameo",)
-CORPORA = (*BY_SPEAKER, *OFFICIAL, *OWN, *HUB_ONLY)
-ON_HUB = ("ravdess", "emodb", "crema_d", "iemocap", "cameo")
+PUBLISHED = "published"  # by `mmser push-dataset`: from the Hub or a folder, under its own splits
+CORPORA = (*BY_SPEAKER, *OFFICIAL, *OWN, *HUB_ONLY, PUBLISHED)
+ON_HUB = ("ravdess", "emodb", "crema_d", "iemocap", "cameo", PUBLISHED)
 # Option → the corpora that know it.
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "splits": (*BY_SPEAKER, *OWN, *HUB_ONLY),
@@ -99,6 +101,8 @@ def load_corpora(
         _check(entry)
         if entry.hub is not None:
             parts.append(_from_hub(entry, streaming))
+        elif entry.corpus == PUBLISHED:
+            parts.append(read_published(str(root / str(entry.path)), revision=None, streaming=streaming))
         else:
             dataset = to_dataset(_from_folder(entry, root))
             parts.append(dataset.to_iterable_dataset() if streaming else dataset)
@@ -244,6 +248,8 @@ def _from_hub(entry: CorpusEntry, streaming: bool) -> HubDataset:
             return hub_crema_d(hub, revision=revision, streaming=streaming, splits=splits)
         case "iemocap":
             return hub_iemocap(hub, revision=revision, streaming=streaming, splits=splits)
+        case "published":
+            return read_published(hub, revision=revision, streaming=streaming)
         case _:
             return hub_cameo(
                 hub, revision=revision, streaming=streaming, splits=splits, corpora=entry.corpora

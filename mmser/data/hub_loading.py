@@ -40,7 +40,7 @@ def read_hub(
     Raises:
         DataError: if it cannot be loaded or lacks a column.
     """
-    dataset = _load(dataset_id, revision, streaming, split)
+    dataset = load_split(dataset_id, revision, streaming, split)
     features = dataset.features
     missing = [name for name in mapping.columns if name not in (features or {})]
     if missing or features is None:
@@ -64,8 +64,12 @@ def read_hub(
     return kept.map(ours, with_indices=True, remove_columns=list(features), features=FEATURES)
 
 
-def _load(dataset_id: str, revision: str | None, streaming: bool, split: str) -> HubDataset:
-    """Load a split, from the Hub or a folder."""
+def load_split(dataset_id: str, revision: str | None, streaming: bool, split: str) -> HubDataset:
+    """Load a split, from the Hub or a folder.
+
+    Raises:
+        DataError: if it cannot be loaded.
+    """
     _need_revision(dataset_id, revision)
     try:
         return load_dataset(dataset_id, revision=revision, split=split, streaming=streaming)

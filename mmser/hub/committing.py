@@ -222,18 +222,25 @@ def differs(content: Content, digest: str | None) -> bool:
     """
     if digest is None:
         return True
-    size = len(content) if isinstance(content, bytes) else content.stat().st_size
     if len(digest) == 64:
-        found = hashlib.sha256()
-    else:
-        found = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+        return sha256_of(content) != digest
+    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    return _hashed(content, hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)) != digest
+
+
+def sha256_of(content: Content) -> str:
+    """Return the sha256 of a file, in hexadecimal digits."""
+    return _hashed(content, hashlib.sha256())
+
+
+def _hashed(content: Content, digest: Any) -> str:
     if isinstance(content, bytes):
-        found.update(content)
+        digest.update(content)
     else:
         with content.open("rb") as file:
             while block := file.read(BLOCK):
-                found.update(block)
-    return found.hexdigest() != digest
+                digest.update(block)
+    return str(digest.hexdigest())
 
 
 def _require_free_tags(standing: _Standing, target: Target, changes: bool) -> None:

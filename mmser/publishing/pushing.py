@@ -146,15 +146,17 @@ def push(wanted: Wanted, prepared: Prepared, progress: ProgressCallback = ignore
         verified = None
         if here is not None:
             progress("trying the model from the Hub", 0, 0)
-            verified = _verified(here, committed, work)
+            verified = _verified(here, committed, work, prepared.files)
         if target.public:
             make_public(target)
     return Pushed(committed=committed, verified=verified, public=target.public)
 
 
-def _verified(here: Mapping[str, list[float]], committed: Committed, work: Path) -> Verified:
+def _verified(
+    here: Mapping[str, list[float]], committed: Committed, work: Path, files: Mapping[str, Content]
+) -> Verified:
     try:
-        there = clean_logits(committed.repository, committed.commit, work)
+        there = clean_logits(committed.repository, committed.commit, work, files)
         return compare(here, there, committed.repository)
     except MmserError as error:
         raise OutputError(

@@ -38,6 +38,8 @@ def load_rows(config: TrainingConfig, data: Path, work: Path, *, skip_bad: bool)
         require_commercial([entry.corpus for entry in config.data])
     dataset = load_corpora(config.data, data)
     assert isinstance(dataset, Dataset)
+    if config.commercial_only:  # a table or a published dataset may hold any corpus
+        require_commercial(sorted(set(dataset["corpus"])))
     dataset, told = withhold_agents(dataset, config.data)
     if told:
         say(f"{told} turns of agents take part as words alone: their sound and labels are withheld")

@@ -96,8 +96,7 @@ def commit_files(
                 commit = _commit(api, target, message, standing.head, {n: files[n] for n in changed}, removed)
             except BaseException:
                 if not standing.has_branch:  # it would look like a revision of its own
-                    with contextlib.suppress(Exception):
-                        api.delete_branch(target.repository, repo_type=target.kind, branch=target.branch)
+                    _take_branch_back(api, target)
                 raise
         for tag in target.tags:
             if tag not in standing.tags:
@@ -110,6 +109,14 @@ def commit_files(
             removed=removed,
             created=standing.created,
         )
+
+
+def _take_branch_back(api: "HfApi", target: Target) -> None:
+    """Delete a branch that was made for a commit that failed; where that fails too, the first error is told."""
+    from huggingface_hub import errors
+
+    with contextlib.suppress(errors.HfHubHTTPError, errors.HTTPError, OSError):
+        api.delete_branch(target.repository, repo_type=target.kind, branch=target.branch)
 
 
 def make_public(target: Target) -> None:
@@ -131,8 +138,8 @@ def check_target(target: Target) -> None:
     parts = target.repository.split("/")
     if len(parts) != 2 or not all(NAME.fullmatch(part) for part in parts):
         raise UsageError(
-            f"{target.repository!r:.120} is no repository's name; write NAME/REPOSITORY, such as me/my-model, in "
-            "letters, digits, '-', '_' and '.'"
+            f"{target.repository!r:.120} is no repository's name; write NAME/REPOSITORY, such as me/my-model, "
+            "in letters, digits, '-', '_' and '.'"
         )
     for what, name in (("--revision", target.branch), *(("--tag", tag) for tag in target.tags)):
         if not REFERENCE.fullmatch(name) or ".." in name or name.endswith(("/", ".", ".lock")):

@@ -115,7 +115,8 @@ def _take_branch_back(api: "HfApi", target: Target) -> None:
     """Delete a branch that was made for a commit that failed; where that fails too, the first error is told."""
     from huggingface_hub import errors
 
-    with contextlib.suppress(errors.HfHubHTTPError, errors.HTTPError, OSError):
+    library: Any = errors
+    with contextlib.suppress(library.HTTPError, library.HfHubHTTPError, OSError):
         api.delete_branch(target.repository, repo_type=target.kind, branch=target.branch)
 
 

@@ -13,6 +13,7 @@ from mmser.labels import EMOTIONS
 from mmser.publishing.dataset_files import WrittenFiles
 from mmser.publishing.dataset_licence import OTHER
 from mmser.publishing.dataset_rows import PreparedRows
+from mmser.publishing.licence_terms import TERMS
 
 _SIZES: Final = (
     (1_000, "n<1K"),
@@ -136,11 +137,17 @@ def _what(made: _Facts) -> str:
 
 def _licence(made: _Facts) -> str:
     terms, facts = made.rows.terms, made.facts
-    said = f"Whoever uses or passes on this data {terms.demands}."
+    text = "" if terms.hub == OTHER else f" [The licence]({_link(terms.name)})."
+    said = f"Whoever uses or passes on this data {terms.demands}.{text}"
     if facts is None:
         return f"{said} The licence is as its owner stated it."
     changed = "Changed against the original: labels mapped as below, rows left out as told below, one table."
     return f"The corpus's own licence, which this copy keeps. {said} Cite: {facts.citation}. {changed}"
+
+
+def _link(spdx: str) -> str:
+    known = TERMS.get(spdx)
+    return f"https://spdx.org/licenses/{spdx}.html" if known is None else known.url
 
 
 def _counted(made: _Facts) -> str:

@@ -1,5 +1,6 @@
 """Rows as Parquet files with their sound in them, written a batch at a time."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,27 +53,24 @@ def write_files(
         AudioError: if a clip cannot be read, or is too large for one row.
     """
     written = WrittenFiles()
-    (folder / "data").mkdir(parents=True, exist_ok=True)
     splits = [split or "train" for split in rows.dataset["split"]]
     done = 0
-    for split in SPLITS:
-        chosen = [i for i, name in enumerate(splits) if name == split]
-        if not chosen:
-            continue
-        shards = _Shards(folder / "data", split, shard_bytes)
-        try:
-            for row in _rows(rows, chosen, written):
-                shards.add(row)
-                done += 1
-                progress("writing Parquet", done, len(splits))
-        except OSError as error:
-            raise OutputError(
-                f"the dataset's files cannot be written in {folder}: {error.strerror or error}; free space, "
-                "or name another folder in TMPDIR"
-            ) from error
-        finally:
-            shards.end()
-        written.files |= {f"data/{path.name}": path for path in shards.named()}
+    try:
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        for split in SPLITS:
+            chosen = [i for i, name in enumerate(splits) if name == split]
+            shards = _Shards(folder / "data", split, shard_bytes)
+            with contextlib.closing(shards):
+                for row in _rows(rows, chosen, written):
+                    shards.add(row)
+                    done += 1
+                    progress("writing Parquet", done, len(splits))
+                written.files |= {f"data/{path.name}": path for path in shards.named()}
+    except OSError as error:
+        raise OutputError(
+            f"the dataset's files cannot be written in {folder}: {error.strerror or error}; free space, "
+            "or name another folder in TMPDIR"
+        ) from error
     return written
 
 
@@ -102,7 +100,7 @@ class _Shards:
         size = len(audio.get("bytes") or b"") + len((row["text"] or "").encode()) + 100
         if self._shard_bytes and self._shard_bytes + size > self._most:
             self._flush()
-            self.end()
+            self.close()
         elif self._held and (self._held_bytes + size > GROUP_BYTES or len(self._held) >= GROUP_ROWS):
             self._flush()
         self._held.append(row)
@@ -118,7 +116,7 @@ class _Shards:
         self._writer.write_table(pa.Table.from_pylist(self._held, schema=SCHEMA))
         self._held, self._held_bytes = [], 0
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Close the file that is open; the next row begins another."""
         if self._writer is not None:
             self._writer.close()
@@ -127,7 +125,7 @@ class _Shards:
     def named(self) -> list[Path]:
         """Write what is held, and give all files their names, which say how many there are."""
         self._flush()
-        self.end()
+        self.close()
         total = len(self._paths)
         return [
             path.rename(self._folder / f"{self._split}-{number:05d}-of-{total:05d}.parquet")

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -91,16 +91,20 @@ def prepare_rows(
     reasoned = any(entry.agent_reason is not None for entry in entries)
     dataset, withheld = _withhold_unknown(dataset) if reasoned else (dataset, 0)
     dataset, more = withhold_agents(dataset, ())
+    corpus = next(iter(corpora))
+    own = licence_of(corpus) is None
     mark = require_disjoint(dataset, allow_overlap)
+    if own and mark is not None:  # the card quotes it, and it names speakers
+        names = dataset.map(_hidden, features=dataset.features, load_from_cache_file=False)
+        mark = require_disjoint(names, allow_overlap)
     dataset, left_out = _sound(dataset, skip_bad, progress)
     if not len(dataset):
         raise DataError("no row is left to publish: none has words, or a clip that can be used")
-    corpus = next(iter(corpora))
     return PreparedRows(
         dataset=dataset,
         corpus=corpus,
         terms=terms,
-        own=licence_of(corpus) is None,
+        own=own,
         mark=mark,
         withheld=withheld + more,
         left_out=left_out,
@@ -152,6 +156,18 @@ def _sound(
     return dataset.select(kept), tuple(bad)
 
 
+def _hidden(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row's names as digests; those that are digests already stay."""
+    example = example_of(row)
+    dialogue = dialogue_digest(example)
+    return {
+        "id": hidden_name(example.id if example.id.startswith("#") else f"row {example.corpus}/{example.id}"),
+        "speaker": None if example.speaker is None else hidden_name(example.speaker),
+        "session": None if example.session is None else hidden_name(example.session),
+        "dialogue_id": None if dialogue is None else f"#{dialogue.hex()}",
+    }
+
+
 def published_row(row: Mapping[str, Any], clip: tuple[bytes, float, str] | None) -> dict[str, Any]:
     """Return a row as it is published, with its clip in it.
 
@@ -164,16 +180,7 @@ def published_row(row: Mapping[str, Any], clip: tuple[bytes, float, str] | None)
     """
     example = example_of(row)
     own = licence_of(example.corpus) is None
-    name = f"{example.corpus}/{example.id}"
-    found = dict(row)
-    if own:
-        found |= {
-            "id": hidden_name(example.id if example.id.startswith("#") else f"row {name}"),
-            "speaker": None if example.speaker is None else hidden_name(example.speaker),
-            "session": None if example.session is None else hidden_name(example.session),
-        }
-        digest = dialogue_digest(replace(example, audio=None))
-        found["dialogue_id"] = None if digest is None else f"#{digest.hex()}"
+    found = dict(row) | (_hidden(row) if own else {})
     if clip is None:
         # What is withheld has no place on a recording that is not there.
         return found | {"audio": None, "start": None, "end": None, "channel": None}

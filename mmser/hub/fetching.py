@@ -58,6 +58,18 @@ def commit_of(folder: Path) -> str | None:
     return folder.name if found and folder.parent.name == "snapshots" else None
 
 
+def listed_files(repository: str, commit: str, kind: Kind = "model") -> frozenset[str]:
+    """Return the paths of all files of a commit that was fetched, those too that were not asked for."""
+    from huggingface_hub import get_cached_repo_tree
+    from huggingface_hub.errors import CachedRepoTreeNotFoundError
+
+    try:
+        tree = get_cached_repo_tree(repository, repo_type=kind, revision=commit)
+    except CachedRepoTreeNotFoundError:
+        return frozenset()
+    return frozenset(file.path for file in tree)
+
+
 def verify_files(
     folder: Path, repository: str, *, known: frozenset[str] = frozenset(), small: bool = True
 ) -> None:
@@ -147,7 +159,7 @@ def _reach(repository: str, revision: str | None, patterns: Sequence[str], kind:
 
 
 def _whole_in_cache(repository: str, commit: str, wanted: dict[str, Any]) -> Path | None:
-    """Return the folder of a commit whose files are all in the cache; no bar is drawn and nothing is asked."""
+    """Return the folder of a commit whose files are all in the cache, asking nobody and drawing no bar."""
     from huggingface_hub import get_cached_repo_tree, snapshot_download
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
 

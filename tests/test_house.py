@@ -31,6 +31,7 @@ ORDER = (
     ("calls", "aggregation"),
     ("model",),
     ("hearing",),
+    ("config_checks",),
     ("loading", "scoring"),
     ("clips", "outputs", "timeline", "reporting"),
     ("references",),

@@ -112,7 +112,7 @@ def commit_files(
 
 
 def _take_branch_back(api: "HfApi", target: Target) -> None:
-    """Delete a branch that was made for a commit that failed; where that fails too, the first error is told."""
+    """Delete a branch that was made for a commit that failed; if that fails too, the first error is told."""
     from huggingface_hub import errors
 
     library: Any = errors
@@ -139,8 +139,8 @@ def check_target(target: Target) -> None:
     parts = target.repository.split("/")
     if len(parts) != 2 or not all(NAME.fullmatch(part) for part in parts):
         raise UsageError(
-            f"{target.repository!r:.120} is no repository's name; write NAME/REPOSITORY, such as me/my-model, "
-            "in letters, digits, '-', '_' and '.'"
+            f"{target.repository!r:.120} is no repository's name; write NAME/REPOSITORY, such as "
+            "me/my-model, in letters, digits, '-', '_' and '.'"
         )
     for what, name in (("--revision", target.branch), *(("--tag", tag) for tag in target.tags)):
         if not REFERENCE.fullmatch(name) or ".." in name or name.endswith(("/", ".", ".lock")):

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
+from mmser.config_checks import MAX_TEMPERATURE
 from mmser.errors import DataError, OutputError, UsageError
 from mmser.evaluation.feedback.correction_line import Correction
 from mmser.evaluation.feedback.corrections import read_feedback
@@ -28,7 +29,7 @@ from mmser.evaluation.feedback.recalibration import (
     worse_ones,
 )
 from mmser.evaluation.result import Score
-from mmser.loading import MAX_TEMPERATURE, describe_model, load_model
+from mmser.loading import describe_model, load_model
 from mmser.types import ModelInfo
 from tests.evaluation.feedback_lines import LABELS, REVISION, corrections_of, line, said, write_lines
 

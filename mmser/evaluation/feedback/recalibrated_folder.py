@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from mmser.config_checks import find_fault
 from mmser.errors import ModelError, UsageError
 from mmser.evaluation.division.training_data import TRAINING_DATA
 from mmser.evaluation.feedback.recalibration import Recalibration, scores_of, verdict
 from mmser.evaluation.page.terminal import shown
-from mmser.loading import WEIGHTS, find_fault
+from mmser.loading import WEIGHTS
 from mmser.report.writing import write_outputs
 
 CONFIG: Final = "config.json"

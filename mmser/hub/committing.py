@@ -79,7 +79,7 @@ def commit_files(
             before.
     """
     check_target(target)
-    with _talking(target) as api:
+    with _talking(target, "nothing was published") as api:
         _require_login(api)
         standing = _stand(api, target)
         there = standing.digests
@@ -98,17 +98,18 @@ def commit_files(
                 if not standing.has_branch:  # it would look like a revision of its own
                     _take_branch_back(api, target)
                 raise
+    with _talking(target, f"the files are published as {commit[:12]}, without all their tags") as api:
         for tag in target.tags:
             if tag not in standing.tags:
                 api.create_tag(target.repository, repo_type=target.kind, tag=tag, revision=commit)
-        return Committed(
-            repository=target.repository,
-            commit=commit,
-            url=f"{_page(api, target)}/tree/{target.branch}",
-            changed=changed,
-            removed=removed,
-            created=standing.created,
-        )
+    return Committed(
+        repository=target.repository,
+        commit=commit,
+        url=f"{_page(api, target)}/tree/{target.branch}",
+        changed=changed,
+        removed=removed,
+        created=standing.created,
+    )
 
 
 def _take_branch_back(api: "HfApi", target: Target) -> None:
@@ -126,7 +127,7 @@ def make_public(target: Target) -> None:
     Raises:
         MmserError: if the Hub refuses or cannot be reached.
     """
-    with _talking(target) as api:
+    with _talking(target, "it is published, and private as before") as api:
         api.update_repo_settings(target.repository, repo_type=target.kind, private=False)
 
 
@@ -150,8 +151,8 @@ def check_target(target: Target) -> None:
 
 
 @contextlib.contextmanager
-def _talking(target: Target) -> Iterator["HfApi"]:
-    """Give a client that draws nothing, and turn what it raises into one sentence."""
+def _talking(target: Target, state: str) -> Iterator["HfApi"]:
+    """Give a client that draws nothing, and turn what it raises into one sentence with the state after it."""
     from huggingface_hub import HfApi, utils
 
     bars: Any = utils
@@ -164,7 +165,8 @@ def _talking(target: Target) -> Iterator["HfApi"]:
     except MmserError:
         raise
     except Exception as error:  # network, login, refusals, files that are gone: each its own kind
-        raise explained(error, target.repository, doing="write") from error
+        told = explained(error, target.repository, doing="write", kind=target.kind)
+        raise type(told)(f"{told}; {state}") from error
     finally:
         logging.set_verbosity(level)
         if shown:
@@ -186,10 +188,10 @@ def _stand(api: "HfApi", target: Target) -> _Standing:
     """Return how the repository stands, making it where it is not there."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    created = False
-    try:
+    created, info = False, None
+    with contextlib.suppress(RepositoryNotFoundError):
         info = api.repo_info(target.repository, repo_type=target.kind)
-    except RepositoryNotFoundError:
+    if info is None:
         sdk = "gradio" if target.kind == "space" else None
         api.create_repo(target.repository, repo_type=target.kind, private=True, space_sdk=sdk)
         created = True

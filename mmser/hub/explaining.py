@@ -43,7 +43,7 @@ def explained(
         or _of_this_machine(chain, about)
         or _refused(chain, about, kind, revision)
         or _answered(chain, about, doing, kind)
-        or _unreached(chain, about)
+        or _unreached(chain, about, doing)
     )
 
 
@@ -209,21 +209,24 @@ def _answered(
     )
 
 
-def _unreached(chain: list[BaseException], repository: str) -> MmserError:
+def _unreached(chain: list[BaseException], repository: str, doing: Literal["read", "write"]) -> MmserError:
     """Explain that no answer came, or none that could be used."""
     partly = any(_is_a(inner, "IncompleteSnapshotError") for inner in chain)
     lacking = (
         f"only a part of {repository} is in the cache" if partly else f"{repository} is not in the cache"
     )
-    if any(_is_a(inner, "OfflineModeIsEnabled") for inner in chain):
+    offline = any(_is_a(inner, "OfflineModeIsEnabled") for inner in chain)
+    if offline and doing == "write":
+        return HubError("HF_HUB_OFFLINE is set, so nothing is sent to the Hub; unset it and run again")
+    if offline:
         return HubError(f"HF_HUB_OFFLINE is set, and {lacking}; fetch it once with HF_HUB_OFFLINE unset")
     cut = next((inner for inner in reversed(chain) if _is_cut(inner)), None)
     local = any(_is_a(inner, "LocalEntryNotFoundError") for inner in chain)
     if cut is not None or local:
         reason = re.sub(r"^\[Errno -?\d+\] ", "", first_line(cut)) if cut is not None else "no answer"
+        lacking = "" if doing == "write" else f", and {lacking}"
         return HubError(
-            f"there is no network, or the Hub cannot be reached ({reason}), and {lacking}; try again with a "
-            "network"
+            f"there is no network, or the Hub cannot be reached ({reason}){lacking}; try again with a network"
         )
     if any("Consistency check failed" in str(inner) for inner in chain):
         return HubError(f"a file of {repository} came cut short; run again")

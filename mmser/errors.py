@@ -32,6 +32,10 @@ class ModelError(MmserError):
     """A model directory is missing files, is damaged, or is from a newer version."""
 
 
+class HubError(MmserError):
+    """The Hugging Face Hub does not give or take something, or cannot be reached."""
+
+
 class DataError(MmserError):
     """A corpus, a manifest or a labels file is missing, half there, or holds what cannot be used."""
 

@@ -1,22 +1,19 @@
 """A model folder or Hub id → model, processor and what the report says of them."""
 
 import contextlib
-import difflib
 import hashlib
-import inspect
-import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Iterator
 from importlib import resources
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmser.aggregation import label_order
-from mmser.audio import SAMPLING_RATE
-from mmser.errors import ModelError
+from mmser.config_checks import check_config
+from mmser.errors import HubError, ModelError, UsageError
+from mmser.hub.fetching import commit_of, fetch_snapshot
 from mmser.quiet import quietly
-from mmser.report.palette import UNCERTAIN
-from mmser.transcripts.fields import language_code
 from mmser.types import ModelInfo
 
 if TYPE_CHECKING:
@@ -27,14 +24,6 @@ WEIGHTS = "model.safetensors"
 NEEDED = ("config.json", WEIGHTS, "tokenizer.json")
 FETCHED = ("*.json", WEIGHTS)  # of a Hub repository, which may hold training states and much else
 
-# What a config may state.
-NEAR = 0.8  # likeness, as difflib measures it, from which an unknown key is taken for one of ours
-MIN_WINDOW, MAX_WINDOW = 1.0, 90.0  # s; shorter ones would be countless, longer ones too much at once
-MIN_TOKENS = 8  # any one character fits: up to 4 byte tokens, a space, and the special ones
-MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 100
-MAX_OFFSET = 100  # of a logit
-MAX_SIZE = 1 << 15  # of a layer, or of the dialogue that is looked back upon
-
 
 def load_model(
     source: str | PathLike[str] | None, *, revision: str | None = None, device: str = "cpu"
@@ -43,11 +32,12 @@ def load_model(
 
     Args:
         source: a folder written by `save_pretrained`, a Hub id such as "name/model", or None.
-        revision: of the Hub's repository: a branch, tag or commit.
+        revision: of the Hub's repository: a branch, tag or commit; "name/model@revision" says the same.
         device: where it runs, as torch names it.
 
     Raises:
         ModelError: if files are missing or damaged, or the model is from a newer version.
+        HubError: if the Hub does not give it.
     """
     name, folder = _checked_folder(source, revision)
     import torch
@@ -106,220 +96,60 @@ def _loading(folder: Path) -> Iterator[None]:
 
 
 def locate(source: str | PathLike[str] | None, revision: str | None = None) -> tuple[str, Path]:
-    """Return a model's name and its folder, fetching it from the Hub where it is a Hub id."""
-    if source is None:
-        folder = Path(str(resources.files("mmser") / "assets" / "model"))
-        if not folder.is_dir():
-            raise ModelError(
-                f"the bundled model is missing at {folder}; install mmser again or name another model"
+    """Return a model's name and its folder, fetching it from the Hub where it is a Hub id.
+
+    Args:
+        source: a folder, a Hub id such as "name/model" or "name/model@revision", or None for the bundled one.
+        revision: of a Hub id: a branch, tag or commit.
+
+    Raises:
+        ModelError: if there is no such folder, or the repository has no weights that are read.
+        HubError: if the Hub does not give it.
+        UsageError: if a revision is named that cannot be meant.
+    """
+    text = "" if source is None else fspath(source)
+    if source is None or Path(text).is_dir():
+        if revision is not None:
+            raise UsageError(
+                f"the revision {revision!r:.80} is of no use to {text or 'the bundled model'}, which is not "
+                "from the Hub; leave it out, or name a Hub id"
             )
-        return BUNDLED, folder
-    text = fspath(source)
-    if Path(text).is_dir():
-        return Path(text).resolve().name, Path(text)
+        return (Path(text).resolve().name, Path(text)) if text else (BUNDLED, _bundled())
     if Path(text).exists():
         raise ModelError(f"the model {text} is a file; give the folder that save_pretrained wrote")
-    if text.count("/") != 1 or text.startswith((".", "/", "~")):
-        raise ModelError(f"there is no model folder {text}; give a folder or a Hub id such as name/model")
-    return text, _fetch(text, revision)
+    repository, at, pinned = text.partition("@")
+    if repository.count("/") != 1 or text.startswith((".", "/", "~")):
+        raise ModelError(
+            f"there is no model folder {text!r:.200}; give a folder or a Hub id such as name/model"
+        )
+    if at and revision not in (None, pinned):
+        raise UsageError(f"{text} and the revision {revision!r:.80} contradict each other; name one of them")
+    revision = pinned if at else revision
+    if revision is not None and not re.fullmatch(r"\w[\w./+-]*", revision):
+        raise UsageError(
+            f"{revision!r:.80} is no revision of {repository}; name a branch, a tag or a commit, such as "
+            f"{repository}@v1"
+        )
+    return repository, _fetch(repository, revision)
+
+
+def _bundled() -> Path:
+    folder = Path(str(resources.files("mmser") / "assets" / "model"))
+    if not folder.is_dir():
+        raise ModelError(
+            f"the bundled model is missing at {folder}; install mmser again or name another model"
+        )
+    return folder
 
 
 def _fetch(repository: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=list(FETCHED)))
-    except Exception as error:  # network, login, revision: each its own kind
+    folder = fetch_snapshot(repository, revision=revision, patterns=FETCHED)
+    if not (folder / WEIGHTS).is_file():
         raise ModelError(
-            f"there is no folder {repository}, and the Hub did not give a model of that name: "
-            f"{_first_line(error)}"
-        ) from error
-
-
-def _check_config(path: Path) -> None:
-    from mmser.model.configuration_mmser import SCHEMA_VERSION
-
-    try:
-        config = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read as JSON: {error}; fetch or train the model again") from error
-    if not isinstance(config, dict) or config.get("model_type") != "mmser":
-        kind = config.get("model_type") if isinstance(config, dict) else None
-        raise ModelError(f"{path} describes a model of type {kind!r}, not 'mmser'; give an mmser model")
-    version = config.get("schema_version", 1)
-    if not _is_whole(version, 1, SCHEMA_VERSION):
-        raise ModelError(
-            f"the model in {path.parent} has schema version {version!r:.80}, but this mmser reads up to "
-            f"{SCHEMA_VERSION}; update mmser with: pip install --upgrade mmser"
+            f"the Hub's {repository} holds no {WEIGHTS}, and only safetensors is read, never pickled weights "
+            "such as pytorch_model.bin; name another model or revision, or have it saved by save_pretrained"
         )
-    _check_keys(path, config)
-    key, allowed = find_fault(config) or ("", "")
-    if key:
-        raise ModelError(
-            f"{path} states {key} {config[key]!r:.120}, which must be {allowed}; correct it, or fetch or "
-            "train the model again"
-        )
-
-
-def find_fault(config: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return the first key of a model's config, as JSON holds it, that is wrong, and what it must be."""
-    for key, (allowed, fits) in _checks(config).items():
-        if key in config and not fits(config[key]):
-            return key, allowed
-    return None
-
-
-def _check_keys(path: Path, config: dict[str, Any]) -> None:
-    """Refuse a misspelt key: it would be passed over, and the default taken in its place.
-
-    transformers and others write keys of their own, so only what is nearly one of ours is a mistake.
-    """
-    from transformers import PretrainedConfig
-
-    from mmser.model import MmserConfig
-
-    ours = [*inspect.signature(MmserConfig.__init__).parameters, "id2label", "label2id", "sampling_rate"]
-    for key in sorted(config.keys() - {*ours, *PretrainedConfig().to_dict()}):
-        meant = difflib.get_close_matches(key, ours, n=1, cutoff=NEAR)
-        if meant:
-            raise ModelError(
-                f"{path} states {key} {config[key]!r:.80}, a key that is not known; write {meant[0]} if that "
-                f"is what is meant, or take {key} out"
-            )
-
-
-def _are_channels(value: Any) -> bool:
-    """Tell whether these can be a CNN's: the first, and two blocks that shorten time."""
-    return isinstance(value, list) and len(value) >= 3 and all(_is_whole(v, 1, MAX_SIZE) for v in value)
-
-
-def _checks(config: Mapping[str, Any]) -> dict[str, tuple[str, Callable[[Any], bool]]]:
-    """Return key → what it must be, and whether a value is; with others, every answer would be wrong."""
-    from mmser.model import MmserConfig
-
-    tasks, most = [*MmserConfig().calibration, "change"], _most_tokens(config)
-    patterns = list(MmserConfig().change_offsets)
-    share = ("a number from 0 to 1", lambda value: _is_number(value, 0, 1))
-    size = (f"a whole number from 1 to {MAX_SIZE}", lambda value: _is_whole(value, 1, MAX_SIZE))
-    size_or_none = (f"a whole number from 0 to {MAX_SIZE}", lambda value: _is_whole(value, 0, MAX_SIZE))
-    sizes = ("audio_size", "cnn_layers", "fusion_size", "embedding_size")
-    shares = ("dropout", "head_dropout", "functional_dropout", "modality_dropout")
-    return {
-        **dict.fromkeys((*sizes, "context_size", "voice_layers"), size),
-        **dict.fromkeys(("voice_size", "functional_size"), size_or_none),
-        # Without the CNN they are not there, whatever is stated.
-        "cnn_heads": _heads_of("audio_size", config) if config.get("audio_encoder", "cnn") == "cnn" else size,
-        "fusion_heads": _heads_of("fusion_size", config),
-        **dict.fromkeys((*shares, "history_weight", "abstain_below", "abstain_opposed"), share),
-        **dict.fromkeys(
-            ("text_config", "audio_config"),
-            ("an encoder's config", lambda value: value is None or isinstance(value, dict)),
-        ),
-        "cnn_channels": (f"three or more whole numbers from 1 to {MAX_SIZE}", _are_channels),
-        "audio_encoder": ("'cnn' or 'wav2vec2'", lambda value: value in ("cnn", "wav2vec2")),
-        "sampling_rate": (f"{SAMPLING_RATE}", lambda value: _is_whole(value, SAMPLING_RATE, SAMPLING_RATE)),
-        "max_seconds": (
-            f"a number from {MIN_WINDOW:g} to {MAX_WINDOW:g}",
-            lambda value: _is_number(value, MIN_WINDOW, MAX_WINDOW),
-        ),
-        "max_text_tokens": (
-            f"a whole number from {MIN_TOKENS} to {most}, the positions of its text encoder",
-            lambda value: _is_whole(value, MIN_TOKENS, most),
-        ),
-        "text_languages": ("a list of language codes such as 'en' and 'de'", _are_languages),
-        "id2label": (
-            f"at least two different labels, numbered from 0, none of them {UNCERTAIN!r}",
-            _are_labels,
-        ),
-        "label2id": (
-            "each label of id2label with its number",
-            lambda value: _are_numbers_of(value, config.get("id2label")),
-        ),
-        "intensity_thresholds": ("two rising numbers from 0 to 1", _are_thresholds),
-        "calibration": (
-            f"temperatures from {MIN_TEMPERATURE} to {MAX_TEMPERATURE} of {', '.join(tasks)}",
-            lambda value: (
-                isinstance(value, dict)
-                and all(task in tasks for task in value)
-                and all(_is_number(one, MIN_TEMPERATURE, MAX_TEMPERATURE) for one in value.values())
-            ),
-        ),
-        "change_offsets": _by_pattern("numbers", patterns, -MAX_OFFSET, MAX_OFFSET),
-        "change_thresholds": _by_pattern("numbers from 0 to 1", patterns, 0, 1),
-        "weights_license": ("a text", lambda value: isinstance(value, str)),
-        "training_mark": ("a text", lambda value: isinstance(value, str)),
-    }
-
-
-def _are_numbers_of(label2id: Any, id2label: Any) -> bool:
-    """Say whether labels are numbered both ways alike; one of the two may be left out."""
-    if not isinstance(id2label, dict):
-        return isinstance(label2id, dict)
-    meant = {label: int(number) for number, label in id2label.items() if str(number).isdecimal()}
-    return isinstance(label2id, dict) and label2id == meant
-
-
-def _by_pattern(what: str, patterns: list[str], low: float, high: float) -> tuple[str, Callable[[Any], bool]]:
-    """Return the check of numbers by which modalities there are."""
-    return (
-        f"{what} of {', '.join(patterns)}",
-        lambda value: (
-            isinstance(value, dict)
-            and all(pattern in patterns for pattern in value)
-            and all(_is_number(one, low, high) for one in value.values())
-        ),
-    )
-
-
-def _heads_of(width: str, config: Mapping[str, Any]) -> tuple[str, Callable[[Any], bool]]:
-    """Return the check of a number of attention heads, which share a width out among them."""
-    from mmser.model import MmserConfig
-
-    size = config.get(width, getattr(MmserConfig(), width))
-    return (
-        f"a whole number from 1 to {MAX_SIZE} that divides {width}, {size!r:.20}",
-        lambda value: _is_whole(value, 1, MAX_SIZE) and isinstance(size, int) and size % value == 0,
-    )
-
-
-def _is_number(value: object, low: float, high: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-
-
-def _is_whole(value: object, low: int, high: int) -> bool:
-    return isinstance(value, int) and _is_number(value, low, high)
-
-
-def _are_languages(value: object) -> bool:
-    # A code in another form than the one that is found in transcripts would never be met.
-    return isinstance(value, list) and all(
-        isinstance(code, str) and language_code(code) == code for code in value
-    )
-
-
-def _are_labels(value: object) -> bool:
-    if not isinstance(value, dict) or not all(isinstance(label, str) and label for label in value.values()):
-        return False
-    numbered = {str(number) for number in range(len(value))} == set(value)
-    return numbered and len(set(value.values()) - {UNCERTAIN}) == len(value) >= 2
-
-
-def _are_thresholds(value: object) -> bool:
-    if not isinstance(value, list) or len(value) != 2:
-        return False
-    return all(_is_number(one, 0, 1) for one in value) and bool(value[0] < value[1])
-
-
-def _most_tokens(config: Mapping[str, Any]) -> int:
-    """Return how many tokens the text encoder has positions for."""
-    text = config.get("text_config")
-    text = text if isinstance(text, dict) else {}
-    stated = text.get("max_position_embeddings")
-    positions = 512  # BERT's own default
-    if isinstance(stated, int) and _is_whole(stated, MIN_TOKENS, MAX_SIZE):
-        positions = stated
-    # RoBERTa and its kin, whose padding token is 1, count positions from the one after it.
-    return positions - 2 if text.get("pad_token_id") == 1 else positions
+    return folder
 
 
 def describe_model(source: str | PathLike[str] | None, *, revision: str | None = None) -> ModelInfo:
@@ -348,18 +178,23 @@ def _checked_folder(source: str | PathLike[str] | None, revision: str | None) ->
                 f"the model folder {folder} has no {needed}; it needs {', '.join(NEEDED)}, "
                 "as save_pretrained writes them"
             )
-    _check_config(folder / "config.json")
+    check_config(folder / "config.json")
     return name, folder
 
 
 def _describe(name: str, folder: Path, config: Any) -> ModelInfo:
-    digest = hashlib.sha256()
-    with (folder / WEIGHTS).open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    weights = (folder / WEIGHTS).resolve()
+    with weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    # The Hub's cache names a large file by its sha256: one that was changed there is not what was published.
+    if commit_of(folder) and len(weights.name) == len(digest) and weights.name != digest:
+        raise HubError(
+            f"{folder / WEIGHTS} is not the file that the Hub gave (sha256 {weights.name[:12]}…); remove "
+            f"{weights} and run again"
+        )
     return ModelInfo(
         id=name,
-        revision=digest.hexdigest(),
+        revision=digest,
         license=config.weights_license,
         labels=label_order(config.id2label),
         languages=tuple(config.text_languages),

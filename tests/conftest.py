@@ -1,5 +1,6 @@
 """Shared fixtures. Tests run offline on the CPU; data tests need `MMSER_DATA`."""
 
+import gc
 import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -58,3 +59,12 @@ def browser():
         found = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"], headless=True)
         yield found
         found.close()
+
+
+def pytest_collection_finish() -> None:
+    """Spare what imports left in memory (torch and others: a million objects) from every later search.
+
+    The collector would go through all of it again and again, in tests of any kind.
+    """
+    gc.collect()
+    gc.freeze()

@@ -4,7 +4,8 @@ Each rule is a function from a file's code to what breaks it, tried on made exam
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ ORDER = (
     ("calls", "aggregation"),
     ("model",),
     ("hearing",),
+    ("config_checks",),
     ("loading", "scoring"),
     ("clips", "outputs", "timeline", "reporting"),
     ("references",),
@@ -48,6 +50,12 @@ MODEL_MAY_IMPORT |= {"typing", "collections", "__future__"}
 BROAD = {"Exception", "BaseException"}
 RUNS_DATA = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}  # on loading
 EVALUATES = {"eval", "exec", "yaml.load", "yaml.unsafe_load", "yaml.full_load"}
+
+
+@cache
+def nodes(code: str) -> Sequence[ast.AST]:
+    """Return everything in a file's code; parsed once for all rules."""
+    return [*ast.walk(ast.parse(code))]
 
 
 def room(name: str) -> str:
@@ -74,7 +82,7 @@ def imports(code: str, name: str) -> Iterator[str]:
         name: its path in the package, against which relative imports are resolved.
     """
     package = ["mmser", *Path(name).parts[:-1]]
-    for node in ast.walk(ast.parse(code)):
+    for node in nodes(code):
         if isinstance(node, ast.Import):
             found = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -99,7 +107,7 @@ def upward_imports(code: str, name: str) -> list[str]:
 def swallowed(code: str) -> list[str]:
     """Return where every kind of exception is caught and neither raised again nor looked at."""
     found = []
-    for node in ast.walk(ast.parse(code)):
+    for node in nodes(code):
         if isinstance(node, ast.ExceptHandler):
             inside = [inner for statement in node.body for inner in ast.walk(statement)]
             told = any(
@@ -122,7 +130,7 @@ def _broad(kind: ast.expr) -> bool:
 def loads_of_code(code: str) -> list[str]:
     """Return where data could bring code with it."""
     found = []
-    for node in ast.walk(ast.parse(code)):
+    for node in nodes(code):
         if isinstance(node, ast.Call):
             name, given = ast.unparse(node.func), {key.arg: key.value for key in node.keywords}
             unsafe = name in EVALUATES or (name == "torch.load" and not _is(given.get("weights_only"), True))
@@ -144,7 +152,7 @@ def _is(value: ast.expr | None, wanted: bool) -> bool:
 def foreign_imports(code: str) -> list[str]:
     """Return what a model file imports beside torch, transformers, a few more and its siblings."""
     found = []
-    for node in ast.walk(ast.parse(code)):
+    for node in nodes(code):
         if isinstance(node, ast.Import):
             found += [n.name for n in node.names if n.name.split(".")[0] not in MODEL_MAY_IMPORT]
         elif isinstance(node, ast.ImportFrom):
@@ -267,7 +275,7 @@ def test_files_are_short_swallow_no_exception_and_load_no_code(name: str):
 @pytest.mark.parametrize("name", NAMES)
 def test_functions_are_short(name: str):
     """What a function does fits on a page; its signature and its docstring are not counted."""
-    for node in ast.walk(ast.parse((ROOT / name).read_text("utf-8"))):
+    for node in nodes((ROOT / name).read_text("utf-8")):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             first, last = node.body[0], node.body[-1]
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):

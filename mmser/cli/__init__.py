@@ -33,6 +33,7 @@ from mmser.cli import (
     predict,
     push,
     push_dataset,
+    space,
     summarize,
     train,
     transcribe,
@@ -90,6 +91,9 @@ app.command("baseline", epilog=baseline.EPILOG)(baseline.baseline)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.command("calibrate", epilog=calibrate.EPILOG)(calibrate.calibrate)
 app.command("summarize", epilog=summarize.EPILOG)(summarize.summarize)
+spaces = typer.Typer(no_args_is_help=True, help="A Gradio app for a Space on the Hugging Face Hub.")
+spaces.command("create", epilog=space.EPILOG)(space.create)
+app.add_typer(spaces, name="space")
 app.command("push-dataset", epilog=push_dataset.EPILOG)(push_dataset.push_dataset)
 app.command("info", epilog=info.EPILOG)(info.info)
 

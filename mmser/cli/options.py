@@ -11,7 +11,12 @@ from mmser.errors import UsageError
 from mmser.labels import ROLES, Role
 
 MAX_SEED = 2**32 - 1  # of what all libraries take
-Model = Annotated[str | None, typer.Option(help="A model folder or Hub id; the bundled model if left out.")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        help="A model folder or Hub id (name/model@revision pins it); the bundled model if left out."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")]
 Threads = Annotated[

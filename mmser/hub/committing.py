@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 Content = bytes | Path
 Kind = Literal["model", "dataset", "space"]
 MAIN = "main"
+NAME = re.compile(r"(?!-|\.)[\w.-]{1,96}(?<!-|\.)", re.ASCII)  # of an owner, and of a repository
+REFERENCE = re.compile(r"[\w][\w./-]{0,199}", re.ASCII)  # a branch or tag, as git and addresses take it
 BLOCK = 1 << 20  # bytes
 
 
@@ -75,6 +78,7 @@ def commit_files(
         MmserError: if there is no token, or the Hub refuses or cannot be reached; the branch then stands as
             before.
     """
+    check_target(target)
     with _talking(target) as api:
         _require_login(api)
         standing = _stand(api, target)
@@ -92,8 +96,7 @@ def commit_files(
                 commit = _commit(api, target, message, standing.head, {n: files[n] for n in changed}, removed)
             except BaseException:
                 if not standing.has_branch:  # it would look like a revision of its own
-                    with contextlib.suppress(Exception):
-                        api.delete_branch(target.repository, repo_type=target.kind, branch=target.branch)
+                    _take_branch_back(api, target)
                 raise
         for tag in target.tags:
             if tag not in standing.tags:
@@ -108,6 +111,15 @@ def commit_files(
         )
 
 
+def _take_branch_back(api: "HfApi", target: Target) -> None:
+    """Delete a branch that was made for a commit that failed; if that fails too, the first error is told."""
+    from huggingface_hub import errors
+
+    library: Any = errors
+    with contextlib.suppress(library.HTTPError, library.HfHubHTTPError, OSError):
+        api.delete_branch(target.repository, repo_type=target.kind, branch=target.branch)
+
+
 def make_public(target: Target) -> None:
     """Open a repository to everybody; one that is open already stays so.
 
@@ -116,6 +128,25 @@ def make_public(target: Target) -> None:
     """
     with _talking(target) as api:
         api.update_repo_settings(target.repository, repo_type=target.kind, private=False)
+
+
+def check_target(target: Target) -> None:
+    """Refuse names that no repository, branch or tag can have.
+
+    Raises:
+        UsageError: and says which.
+    """
+    parts = target.repository.split("/")
+    if len(parts) != 2 or not all(NAME.fullmatch(part) for part in parts):
+        raise UsageError(
+            f"{target.repository!r:.120} is no repository's name; write NAME/REPOSITORY, such as "
+            "me/my-model, in letters, digits, '-', '_' and '.'"
+        )
+    for what, name in (("--revision", target.branch), *(("--tag", tag) for tag in target.tags)):
+        if not REFERENCE.fullmatch(name) or ".." in name or name.endswith(("/", ".", ".lock")):
+            raise UsageError(
+                f"{what} {name!r:.80} cannot be; write letters, digits, '-', '_', '.', as in v1.0"
+            )
 
 
 @contextlib.contextmanager
@@ -199,18 +230,25 @@ def differs(content: Content, digest: str | None) -> bool:
     """
     if digest is None:
         return True
-    size = len(content) if isinstance(content, bytes) else content.stat().st_size
     if len(digest) == 64:
-        found = hashlib.sha256()
-    else:
-        found = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+        return sha256_of(content) != digest
+    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    return _hashed(content, hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)) != digest
+
+
+def sha256_of(content: Content) -> str:
+    """Return the sha256 of a file, in hexadecimal digits."""
+    return _hashed(content, hashlib.sha256())
+
+
+def _hashed(content: Content, digest: Any) -> str:
     if isinstance(content, bytes):
-        found.update(content)
+        digest.update(content)
     else:
         with content.open("rb") as file:
             while block := file.read(BLOCK):
-                found.update(block)
-    return found.hexdigest() != digest
+                digest.update(block)
+    return str(digest.hexdigest())
 
 
 def _require_free_tags(standing: _Standing, target: Target, changes: bool) -> None:

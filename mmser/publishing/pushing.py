@@ -9,7 +9,7 @@ from pathlib import Path
 from mmser.errors import MmserError, OutputError
 from mmser.evaluation.division.training_data import TrainingData, read_training_data
 from mmser.evaluation.page.markdown import render_markdown
-from mmser.hub.committing import Committed, Content, Target, commit_files, make_public
+from mmser.hub.committing import Committed, Content, Target, check_target, commit_files, make_public
 from mmser.loading import describe_model, locate
 from mmser.progress import ProgressCallback, ignore_progress
 from mmser.publishing.about import ABOUT, About, read_about
@@ -73,6 +73,7 @@ def prepare(wanted: Wanted) -> Prepared:
         LicenceError: if the weights would be under terms that their data do not allow.
         UsageError: if an option does not fit.
     """
+    check_target(wanted.target)
     name = None if wanted.model == DEFAULT else wanted.model
     _, folder = locate(name)
     model = describe_model(name)
@@ -145,15 +146,17 @@ def push(wanted: Wanted, prepared: Prepared, progress: ProgressCallback = ignore
         verified = None
         if here is not None:
             progress("trying the model from the Hub", 0, 0)
-            verified = _verified(here, committed, work)
+            verified = _verified(here, committed, work, prepared.files)
         if target.public:
             make_public(target)
     return Pushed(committed=committed, verified=verified, public=target.public)
 
 
-def _verified(here: Mapping[str, list[float]], committed: Committed, work: Path) -> Verified:
+def _verified(
+    here: Mapping[str, list[float]], committed: Committed, work: Path, files: Mapping[str, Content]
+) -> Verified:
     try:
-        there = clean_logits(committed.repository, committed.commit, work)
+        there = clean_logits(committed.repository, committed.commit, work, files)
         return compare(here, there, committed.repository)
     except MmserError as error:
         raise OutputError(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mmser.audio import SAMPLING_RATE, open_recording
 from mmser.errors import ModelError
+from mmser.hub.committing import Content, sha256_of
 from mmser.publishing.clean_run import KINDS
 
 TOLERANCE = 1e-4  # of a logit: what batching may change, and machines differ by
@@ -52,16 +53,20 @@ def own_logits(folder: Path, work: Path) -> Logits:
     return {kind: out[kind][0].reshape(-1).tolist() for kind in KINDS}
 
 
-def clean_logits(source: str, revision: str | None, work: Path) -> Logits:
+def clean_logits(
+    source: str, revision: str | None, work: Path, files: Mapping[str, Content] | None = None
+) -> Logits:
     """Return what a process without mmser answers with a model.
 
     Args:
         source: a folder, or a Hub id.
         revision: commit of the Hub's repository; None of a folder.
         work: that holds the clip; what is downloaded goes there, past the cache.
+        files: that were published, with which what is downloaded is compared byte by byte: a changed weight
+            need not show in the answer to one clip.
 
     Raises:
-        ModelError: if it does not load or answer, with what it said.
+        ModelError: if it does not load or answer, with what it said, or a file came otherwise.
     """
     script = resources.files("mmser") / "publishing" / "clean_run.py"
     with resources.as_file(script) as path, tempfile.TemporaryDirectory(dir=work) as home:
@@ -75,10 +80,19 @@ def clean_logits(source: str, revision: str | None, work: Path) -> Logits:
             )
         except subprocess.TimeoutExpired as error:
             raise ModelError(f"{source} did not answer within {MOST_SECONDS // 60} minutes") from error
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise ModelError(f"{source} does not load in a process without mmser: {said[:300].rstrip('.')}")
+        if done.returncode:
+            said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise ModelError(f"{source} does not load in a process without mmser: {said[:300].rstrip('.')}")
+        _compare_files(Path(home), files or {}, source)
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def _compare_files(home: Path, files: Mapping[str, Content], source: str) -> None:
+    """Compare what a process downloaded into the cache of its home with what was published."""
+    for path in sorted(home.glob("hub/*/snapshots/*/*")):
+        content = files.get(path.name)
+        if content is not None and sha256_of(content) != sha256_of(path.resolve()):
+            raise ModelError(f"{path.name} of {source} did not come from there as it was published")
 
 
 def _login() -> dict[str, str]:

@@ -6,13 +6,16 @@ import functools
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mmser.errors import OutputError
 
 
-def write_outputs(files: Mapping[Path, bytes | str], *, overwrite: bool, stale: Sequence[Path] = ()) -> None:
+def write_outputs(
+    files: Mapping[Path, bytes | str | Path], *, overwrite: bool, stale: Sequence[Path] = ()
+) -> None:
     """Write `files`, creating missing folders, and remove `stale` ones.
 
     Each file is first written in full under a temporary name in its folder and flushed to the disk; only when
@@ -20,7 +23,7 @@ def write_outputs(files: Mapping[Path, bytes | str], *, overwrite: bool, stale: 
     files that were to be replaced stand as before.
 
     Args:
-        files: Path → content; text is written as UTF-8.
+        files: Path → content; text is written as UTF-8, and of a path its file is copied.
         overwrite: Whether existing files may be replaced.
         stale: Files to remove once all the new ones have their names; those that are none are left alone.
 
@@ -141,10 +144,14 @@ def _remove_folder(folder: Path) -> None:
         folder.rmdir()
 
 
-def _write_whole(name: Path, content: bytes | str) -> None:
+def _write_whole(name: Path, content: bytes | str | Path) -> None:
     data = content.encode("utf-8", "replace") if isinstance(content, str) else content
     with name.open("xb") as file:
-        file.write(data)
+        if isinstance(data, Path):
+            with data.open("rb") as source:
+                shutil.copyfileobj(source, file, 1 << 20)
+        else:
+            file.write(data)
         file.flush()
         os.fsync(file.fileno())
 

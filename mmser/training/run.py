@@ -28,11 +28,14 @@ from mmser.evaluation.feedback.recalibrated_folder import without_forced
 from mmser.evaluation.sounds import each_unpacked
 from mmser.loading import locate
 from mmser.model import MmserModel, MmserProcessor
+from mmser.training.checkpoint import digest
 from mmser.training.config import STAGES, TrainingConfig
 from mmser.training.joint_stage import JointStage
+from mmser.training.ledger import SPENT, Ledger
 from mmser.training.log import CONSOLE, say
 from mmser.training.loop import fit
 from mmser.training.rows import count_labelled, count_splits, load_rows, require_rows, rows_digest
+from mmser.training.run_record import start_ledger, training_run, write_training_run
 from mmser.training.staged import gather, round_text_weights, train_stages
 from mmser.training.start import merge_adapters, prepare, start_model
 from mmser.training.work import begin, forget, make_folder, require_own
@@ -84,14 +87,15 @@ def train(
             cannot be read or written.
     """
     _require_stages(config)
-    _start_processes(config, quiet)
-    for folder, option in ((work, "--work"), (target, "--output")):
-        make_folder(folder, option)
-    require_own(target)
-    dataset = load_rows(config, data, work, skip_bad=skip_bad)
-    return train_on(
-        config, dataset, data, work, target, restart=restart, allow_overlap=allow_overlap, quiet=quiet
-    )
+    state = _start_processes(config, quiet)
+    with start_ledger(state) as ledger:
+        for folder, option in ((work, "--work"), (target, "--output")):
+            make_folder(folder, option)
+        require_own(target)
+        dataset = load_rows(config, data, work, skip_bad=skip_bad)
+        return _train_on(
+            config, dataset, data, work, target, ledger, restart=restart, allow_overlap=allow_overlap
+        )
 
 
 def train_on(
@@ -122,6 +126,25 @@ def train_on(
     """
     _require_stages(config)
     state = _start_processes(config, quiet)
+    with start_ledger(state) as ledger:
+        return _train_on(
+            config, dataset, data, work, target, ledger, restart=restart, allow_overlap=allow_overlap
+        )
+
+
+def _train_on(
+    config: TrainingConfig,
+    dataset: Dataset,
+    data: Path,
+    work: Path,
+    target: Path,
+    ledger: Ledger,
+    *,
+    restart: bool,
+    allow_overlap: bool,
+) -> Trained:
+    """Train on rows that are already read, and enter in a ledger what it takes."""
+    state = PartialState()
     for folder, option in ((work, "--work"), (target, "--output")):
         make_folder(folder, option)
     require_own(target)
@@ -140,15 +163,21 @@ def train_on(
     if state.is_main_process:
         if restart:  # not before all that is asked for was found to be possible
             forget(work, STAGES)
-        begin(work, _plan(config, dataset, data), STAGES)
+            (work / SPENT).unlink(missing_ok=True)
+        plan = _plan(config, dataset, data)
+        begin(work, plan, STAGES)
+        ledger.open(work, digest(plan))
     state.wait_for_everyone()
     if material is not None:
-        train_stages(model, processor, material, config, work)
+        train_stages(model, processor, material, config, work, ledger)
     if config.joint is not None:
+        ledger.at("joint")
         _train_joint(model, processor, dataset, config, work)
+    ledger.at("save")
     if state.is_main_process:
         save_model(model.eval().cpu(), processor, target)
         _write_seen(config, dataset, target)
+        write_training_run(training_run(config, ledger.enter(), state), target)
     state.wait_for_everyone()
     return Trained(model=target, mark=mark or None, license=licence, rows=count_splits(dataset))
 

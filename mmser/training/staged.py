@@ -37,6 +37,7 @@ from mmser.training.fusion_stage import (
     start_from_late_fusion,
 )
 from mmser.training.joint_stage import JointStage
+from mmser.training.ledger import Ledger
 from mmser.training.log import say
 from mmser.training.loop import fit
 from mmser.training.pairs import Dialogues, PairMix, PairSampler, one_hot, whole_dialogues
@@ -55,32 +56,39 @@ def train_stages(
     material: "Material",
     config: TrainingConfig,
     folder: Path,
+    ledger: Ledger,
 ) -> None:
     """Run the stages that the configuration names, in place."""
     speech, texts = material.speech, material.texts
     state = PartialState()
     if config.text is not None:
+        ledger.at("text")
         stage = TextStage(texts, model.text_encoder, copy.deepcopy(processor.tokenizer), config.seed)
         fit(stage, config.text, folder, seed=config.seed, about=[stage.size, stage.task.corpora])
         stage.task.cpu()
         start_words_head(model, processor, stage.task, texts, config.text, config.seed)
     if config.dialogues is not None:
+        ledger.at("dialogues")
         _train_dialogues(model, processor, texts, config, folder)
     clips: list[Clip] = []
     if config.frames or config.views or config.fusion:
+        ledger.at("sounds")  # which these three share
         with state.main_process_first():  # the others read what it kept
             clips = cache_acoustics(speech, folder / "acoustics.pt", model.audio, config.seed)
     if config.frames is not None:
+        ledger.at("frames")
         frames = FrameStage(model.audio, clips)
         fit(frames, config.frames, folder, seed=config.seed, about=[frames.size])
         frames.task.cpu()
     parts = [(model.audio, [c for c in clips if c.example.split == "train"])]
     if config.views is not None:
+        ledger.at("views")
         untrained = copy.deepcopy(model.audio)
         views = train_views(model.audio, clips, folder, config.views, config.seed)
         if config.fusion is not None:
             parts = cross_fit(untrained, views, folder, config.views, config.fusion.folds, config.seed)
     if config.fusion is not None:
+        ledger.at("fusion")
         round_text_weights(model)
         held_out = [c for c in clips if c.example.split == "validation"]
         fuse(model, processor, parts, held_out, texts, folder, config)

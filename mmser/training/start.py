@@ -9,8 +9,9 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig
 
+from mmser.config_checks import find_fault
 from mmser.errors import MissingExtraError, MmserError, UsageError
-from mmser.loading import find_fault, load_model
+from mmser.loading import load_model
 from mmser.model import MmserConfig, MmserModel, MmserProcessor
 from mmser.model.voice_mmser import load_ge2e
 from mmser.quiet import quietly

@@ -1,18 +1,17 @@
 """The weights of a recogniser in the Hub's cache, and from the Hub where they are not there."""
 
-import contextlib
 import io
 import json
 import re
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mmser.errors import MmserError, ModelError, OutputError
+from mmser.errors import HubError, MmserError, ModelError, OutputError
+from mmser.hub.explaining import FULL, error_chain, first_line
+from mmser.hub.fetching import library_quietly, verify_files
 from mmser.progress import ProgressCallback
-from mmser.transcription.digest import file_digest
-from mmser.transcription.download import FULL, STAGE, UnreachableError
+from mmser.transcription.download import STAGE, UnreachableError
 
 # Of each engine: what it reads, and nothing beside. The Hub's Whispers come in up to four formats and two
 # precisions, and pickles are never read.
@@ -69,7 +68,7 @@ def fetch(engine: str, repository: str, cache: Path | None, progress: ProgressCa
 
     progress(STAGE, 0, 0)
     try:
-        with _quietly():
+        with library_quietly():
             folder = Path(
                 snapshot_download(
                     repository,
@@ -90,23 +89,15 @@ def fetch(engine: str, repository: str, cache: Path | None, progress: ProgressCa
 
 
 def _verify(folder: Path, repository: str) -> None:
-    """Compare large files with their sha256, by which the cache names what its links lead to.
-
-    huggingface_hub compares lengths alone.
+    """Compare the weights with their sha256.
 
     Raises:
-        ModelError: if one differs; it is removed.
+        ModelError: if they differ; they are removed.
     """
-    for path in sorted(folder.iterdir()):
-        content = path.resolve()
-        if re.fullmatch(r"[0-9a-f]{64}", content.name) and file_digest(content, digits=64) != content.name:
-            content.unlink()
-            path.unlink()
-            raise ModelError(
-                f"what came as {path.name} of {repository} is not the file that the Hub names (sha256 "
-                f"{content.name[:12]}…) and was removed; run again, and if it comes so again, a proxy on the "
-                "way changes it"
-            )
+    try:
+        verify_files(folder, repository, small=False)
+    except HubError as error:
+        raise ModelError(str(error)) from error
 
 
 def cache_folder(cache: Path | None) -> Path:
@@ -127,20 +118,6 @@ def is_whole(engine: str, folder: Path) -> bool:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
     return bool(parts) and all((folder / str(part)).is_file() for part in parts)
-
-
-@contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep huggingface_hub from telling on stderr what is told here, or what goes well in the end."""
-    from huggingface_hub.utils import logging as library_logging
-
-    logging: Any = library_logging
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
 
 
 def _bars(progress: ProgressCallback) -> Any:
@@ -166,7 +143,7 @@ def _bars(progress: ProgressCallback) -> Any:
 def _explained(error: Exception, repository: str) -> MmserError | UnreachableError:
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
-    chain = _chain(error)
+    chain = error_chain(error)
     if any(isinstance(inner, GatedRepoError) for inner in chain):
         return ModelError(
             f"the Hub gives {repository} only to those who accepted its terms; do so at "
@@ -181,7 +158,7 @@ def _explained(error: Exception, repository: str) -> MmserError | UnreachableErr
         full = isinstance(inner, OSError) and inner.errno in FULL
         if full or "No space left" in str(inner):  # Rust's part of huggingface_hub has no error numbers
             return OutputError(
-                f"there is no room for the files of {repository} ({_first_line(inner)}); free space or name "
+                f"there is no room for the files of {repository} ({first_line(inner)}); free space or name "
                 "another folder with --model-dir"
             )
     if isinstance(error, OSError) and error.filename is not None:
@@ -193,19 +170,6 @@ def _explained(error: Exception, repository: str) -> MmserError | UnreachableErr
     if answered is not None and answered.response is not None:
         return UnreachableError(f"the Hub answered {answered.response.status_code}")
     # huggingface_hub wraps what its HTTP client says in advice of several lines.
-    reason = re.sub(r"^\[Errno -?\d+\] ", "", _first_line(error.__cause__ or error))
+    reason = re.sub(r"^\[Errno -?\d+\] ", "", first_line(error.__cause__ or error))
     cut = any(isinstance(inner, ConnectionError | TimeoutError | socket.gaierror) for inner in chain)
     return UnreachableError(f"no network: {reason}" if cut else reason)
-
-
-def _chain(error: BaseException | None) -> list[BaseException]:
-    """Return an error and those that it comes from."""
-    found: list[BaseException] = []
-    while error is not None and error not in found:
-        found.append(error)
-        error = error.__cause__ or error.__context__
-    return found
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:160]

@@ -122,7 +122,7 @@ def test_a_schema_version_that_is_none_is_refused(change: Change, version: objec
 def test_a_misspelt_key_is_refused_with_the_one_that_is_meant(
     mmser, call, change: Change, misspelt: str, meant: str
 ):
-    ran = mmser("info", "--model", change({misspelt: 4}))
+    ran = mmser("info", change({misspelt: 4}))
     assert ran.code == 1 and f"config.json states {misspelt} 4" in ran.error and f"write {meant}" in ran.error
 
 

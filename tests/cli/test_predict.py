@@ -96,19 +96,19 @@ def test_predict_without_a_clip_or_words_exits_two(mmser):
 
 
 def test_info_names_the_model(mmser, model: str):
-    ran = mmser("info", "--model", model, "--json")
+    ran = mmser("info", model, "--json")
     about = json.loads(ran.out)
     assert about["mmser"] == __version__ and len(about["model"]["revision"]) == 64
-    assert "abstains below" in mmser("info", "--model", model).out
+    assert "abstains below" in mmser("info", model).out
 
 
 def test_info_names_the_marks_of_a_model(mmser, model: str, tmp_path: Path):
-    assert "marks" not in mmser("info", "--model", model).out
+    assert "marks" not in mmser("info", model).out
     folder = shutil.copytree(model, tmp_path / "model")
     config = json.loads((folder / "config.json").read_text())
     mark = "meld: speaker-overlapping, dialogue-disjoint"
     (folder / "config.json").write_text(json.dumps(config | {"training_mark": mark}))
-    assert f"  marks: {mark}" in mmser("info", "--model", str(folder)).out
+    assert f"  marks: {mark}" in mmser("info", str(folder)).out
 
 
 def test_the_version_is_printed(mmser):

@@ -222,7 +222,7 @@ def test_every_configuration_trains(name: str, mmser: Run, made: Path, tmp_path:
             changes.append(f"{stage}.batch_size=4")
     ran = mmser("train", ROOT / "configs" / name, *changes, "--work", tmp_path / "work", "--quiet")
     assert (ran.code, ran.err) == (0, "")
-    assert mmser("info", "--model", tmp_path / "work" / "model").code == 0
+    assert mmser("info", tmp_path / "work" / "model").code == 0
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
+from mmser.config_checks import MAX_TEMPERATURE
 from mmser.errors import DataError, OutputError, UsageError
 from mmser.evaluation.feedback.correction_line import Correction
 from mmser.evaluation.feedback.corrections import read_feedback
@@ -28,7 +29,7 @@ from mmser.evaluation.feedback.recalibration import (
     worse_ones,
 )
 from mmser.evaluation.result import Score
-from mmser.loading import MAX_TEMPERATURE, describe_model, load_model
+from mmser.loading import describe_model, load_model
 from mmser.types import ModelInfo
 from tests.evaluation.feedback_lines import LABELS, REVISION, corrections_of, line, said, write_lines
 
@@ -280,6 +281,7 @@ def folder(model_dir: Path, tmp_path: Path) -> Path:
         (copy / name).write_text("old numbers", "utf-8")
     (copy / "LICENSE").write_text("terms", "utf-8")
     (copy / "training_data.json").write_text("{}", "utf-8")
+    (copy / "training_run.json").write_text("{}", "utf-8")
     (copy / "checkpoints").mkdir()
     return copy
 
@@ -312,7 +314,14 @@ def test_the_new_folder_holds_the_model_and_no_old_number(folder: Path, tmp_path
     write_recalibrated(folder, new, found, "CC-BY-4.0")
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
     names = {path.name for path in new.iterdir()}
-    assert {"config.json", "model.safetensors", "tokenizer.json", "LICENSE", "training_data.json"} <= names
+    assert {
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "LICENSE",
+        "training_data.json",
+        "training_run.json",
+    } <= names
     assert not names & {"evaluation.json", "validation_profile.json", "confusion.png", "answers.csv"}
     changed = {name for name in names if (new / name).read_bytes() != before.get(name)}
     assert changed == {"config.json", "model.safetensors", "README.md"}

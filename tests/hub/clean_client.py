@@ -47,16 +47,20 @@ class Client:
         """Run a command of mmser."""
         return self._run(["-m", "mmser", *map(str, arguments)], timeout)
 
-    def _run(self, arguments: list[str], timeout: float) -> "subprocess.CompletedProcess[str]":
+    def variables(self) -> dict[str, str]:
+        """Return the environment of its processes."""
         away = ("HF_", "HUGGING", "PYTHONPATH", "XDG_CACHE_HOME")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(away)}
         own = {"HF_HOME": str(self.home), "HF_ENDPOINT": self.endpoint, "HF_HUB_DISABLE_XET": "1"}
         own |= {"NO_PROXY": "127.0.0.1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
         own |= {"HF_TOKEN": self.token} if self.token else {}
         own |= {"PYTHONPATH": str(ROOT)} if self.packages else {}
+        return kept | own | self.environment
+
+    def _run(self, arguments: list[str], timeout: float) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, *arguments],
-            env=kept | own | self.environment,
+            env=self.variables(),
             cwd=self.home,  # the repository's own folder would make mmser importable
             capture_output=True,
             text=True,

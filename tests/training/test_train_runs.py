@@ -52,7 +52,7 @@ def joint_model(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_saved_model_answers_in_the_other_commands(joint_model: Path, made: Path, mmser: Ran):
     code, out, _ = mmser("predict", made / "a_anger_0.wav", "--model", joint_model, "--format", "json")
     assert code == 0 and json.loads(out)
-    code, out, _ = mmser("info", "--model", joint_model)
+    code, out, _ = mmser("info", joint_model)
     assert code == 0 and "the terms of the data that it was trained on" in out
 
 

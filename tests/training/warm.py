@@ -4,6 +4,7 @@ It reads a JSON line from stdin for each job, and answers each with one line: th
 it started, or the exit code (-9 = killed) of one that it waited for.
 """
 
+import gc
 import json
 import os
 import resource
@@ -32,6 +33,7 @@ def main() -> None:
     import mmser.training.run
     import mmser.training.summary  # noqa: F401
 
+    gc.freeze()  # or each fork would copy all of it when it looks for garbage
     print("ready", flush=True)
     for line in sys.stdin:
         job = json.loads(line)

@@ -8,20 +8,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from mmser.config_checks import find_fault
 from mmser.errors import ModelError, UsageError
 from mmser.evaluation.division.training_data import TRAINING_DATA
 from mmser.evaluation.feedback.recalibration import Recalibration, scores_of, verdict
 from mmser.evaluation.page.terminal import shown
-from mmser.loading import WEIGHTS, find_fault
+from mmser.loading import WEIGHTS
 from mmser.report.writing import write_outputs
 
 CONFIG: Final = "config.json"
 NOTE: Final = "README.md"
 STAMP: Final = "mmser.calibration"  # key in the header of the weights
+TRAINING_RUN: Final = "training_run.json"  # what the training of the weights took
 # What makes a model; anything else in its folder (its card, its numbers) is of the old probabilities.
 KEPT: Final = (
     *("processor_config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*"),
-    *("merges.txt", "*_mmser.py", "LICENSE*", "NOTICE*", TRAINING_DATA),
+    *("merges.txt", "*_mmser.py", "LICENSE*", "NOTICE*", TRAINING_DATA, TRAINING_RUN),
 )
 _CARD: Final = """# {found.model_id}, recalibrated
 

@@ -18,6 +18,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from mmser import __version__
+from mmser.config_checks import MAX_TEMPERATURE, MIN_TEMPERATURE
 from mmser.errors import DataError
 from mmser.evaluation.defaults import DRAWS
 from mmser.evaluation.feedback.correction_line import Correction
@@ -27,7 +28,6 @@ from mmser.evaluation.judged import Bools, Floats, Ints, Judged, truth_of
 from mmser.evaluation.result import Score
 from mmser.evaluation.scores.calibration_scores import LEAST, bin_tables, calibration_scores, ece_of_tables
 from mmser.evaluation.scores.resampling import Resampler, mean_score, paired_count_difference, resample
-from mmser.loading import MAX_TEMPERATURE, MIN_TEMPERATURE
 from mmser.record import Record
 from mmser.types import ModelInfo
 

@@ -23,7 +23,7 @@ from mmser.data.published import read_published
 from mmser.data.schema import Example, Split, to_dataset
 from mmser.data.speech import emodb_examples, emovo_examples, nemo_examples, ravdess_examples
 from mmser.data.splits import Splits, assign_splits, named_splits
-from mmser.data.tables import nearest
+from mmser.data.tables import nearest, require_folder
 from mmser.data.text import emobank_examples, goemotions_examples, semeval_ei_examples
 from mmser.errors import DataError
 
@@ -102,7 +102,8 @@ def load_corpora(
         if entry.hub is not None:
             parts.append(_from_hub(entry, streaming))
         elif entry.corpus == PUBLISHED:
-            parts.append(read_published(str(root / str(entry.path)), revision=None, streaming=streaming))
+            folder = str(require_folder(root / str(entry.path)))
+            parts.append(read_published(folder, revision=None, streaming=streaming))
         else:
             dataset = to_dataset(_from_folder(entry, root))
             parts.append(dataset.to_iterable_dataset() if streaming else dataset)

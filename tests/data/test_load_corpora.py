@@ -8,7 +8,9 @@ from pydantic import ValidationError
 
 from mmser.data import CORPORA, FEATURES, LICENCES, CorpusEntry, load_corpora
 from mmser.data.licences import licence_of
-from mmser.errors import DataError
+from mmser.errors import DataError, UsageError
+from mmser.training.config import TrainingConfig
+from mmser.training.rows import load_rows
 from tests.data_fixtures import make_crema_d, make_meld, write, write_clip
 
 
@@ -111,7 +113,7 @@ def test_a_call_goes_whole_to_the_split_of_who_is_named_in_it(root: Path):
 
 
 def test_every_public_corpus_has_a_licence():
-    assert set(LICENCES) == set(CORPORA) - {"manifest", "audio_folder", "calls"}
+    assert set(LICENCES) == set(CORPORA) - {"manifest", "audio_folder", "calls", "published"}
     assert licence_of("cameo_cafe") == LICENCES["cameo"] and licence_of("mine") is None
 
 
@@ -123,3 +125,19 @@ def test_rows_of_two_tables_may_not_have_one_name(tmp_path: Path):
         load_corpora(entries, tmp_path)
     named = [entry.model_copy(update={"name": entry.path}) for entry in entries]
     assert len(load_corpora(named, tmp_path)) == 2
+
+
+def test_commercial_use_looks_at_the_rows_of_what_may_hold_any_corpus(tmp_path: Path):
+    (tmp_path / "t.csv").write_text("text,emotion,split,corpus\nHello,anger,train,ravdess\n", "utf-8")
+    config = TrainingConfig(commercial_only=True, data=[CorpusEntry(corpus="manifest", path="t.csv")])
+    with pytest.raises(UsageError, match="ravdess"):
+        load_rows(config, tmp_path, tmp_path / "work", skip_bad=False)
+
+
+def test_a_published_dataset_is_named_by_a_folder_that_is_there_or_by_a_commit(tmp_path: Path):
+    with pytest.raises(DataError, match="nowhere"):
+        load_corpora([CorpusEntry(corpus="published", path="nowhere")], tmp_path)
+    with pytest.raises(DataError, match="needs a revision"):
+        load_corpora([CorpusEntry(corpus="published", hub="me/mine")], tmp_path)
+    with pytest.raises(DataError, match="published has no option splits"):
+        load_corpora([CorpusEntry(corpus="published", hub="me/mine", splits={})], tmp_path)

@@ -27,6 +27,7 @@ LINES = [
 COMMANDS = [line for line in LINES if line.split()[1] in ("analyze", "predict", "transcribe")]
 ARCHIVES = ("batch", "summarize")
 EVALUATING = ("evaluate", "baseline", "compare", "calibrate")
+PUBLISHING = ("push", "push-dataset", "space", "info")  # run against a Hub of their own where they are tested
 TRAINING = [line for line in LINES if line.split()[1] in ("audit", "train") and ".yaml" in line]
 
 
@@ -74,7 +75,16 @@ def code_after(beginning: str) -> str:
 
 def test_the_readme_shows_commands():
     named = {command.split()[1] for command in LINES}
-    assert named == {"analyze", "transcribe", "predict", "audit", "train", *EVALUATING, *ARCHIVES}
+    assert named == {
+        "analyze",
+        "transcribe",
+        "predict",
+        "audit",
+        "train",
+        *EVALUATING,
+        *ARCHIVES,
+        *PUBLISHING,
+    }
     assert len(COMMANDS) >= 5
     assert len(TRAINING) >= 3
 
@@ -145,8 +155,24 @@ def test_every_configuration_for_training_is_understood(command: str):
 def test_every_option_that_is_named_exists(capsys: pytest.CaptureFixture[str], monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     helped = ""
-    names = ("analyze", "transcribe", "predict", "info", "audit", "train", *EVALUATING)
-    archives = (["batch", "run"], ["batch", "status"], ["batch", "forget"], ["summarize"])
+    names = (
+        "analyze",
+        "transcribe",
+        "predict",
+        "info",
+        "audit",
+        "train",
+        "push",
+        "push-dataset",
+        *EVALUATING,
+    )
+    archives = (
+        ["space", "create"],
+        ["batch", "run"],
+        ["batch", "status"],
+        ["batch", "forget"],
+        ["summarize"],
+    )
     for command in ([], *([name] for name in names), *archives):
         cli.run([*command, "--help"])
         helped += capsys.readouterr().out

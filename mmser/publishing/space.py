@@ -14,6 +14,7 @@ import yaml
 from mmser import __version__
 from mmser.errors import MmserError, OutputError, UsageError
 from mmser.loading import FETCHED, describe_model
+from mmser.publishing.licence_terms import hub_fields
 from mmser.report.writing import require_writable, write_outputs
 from mmser.types import ModelInfo
 
@@ -25,11 +26,6 @@ LARGE: Final = ("*.safetensors", "*.wav", "*.png")  # the Hub takes binary files
 OWN: Final = ("mmser", "model")  # folders of a Space in which --overwrite leaves nothing of before
 BUNDLED: Final = "mmser/assets/model/"
 PASSED_OVER: Final = ("__pycache__", "*.pyc", ".*", "*~")
-# Those of the Hub's names for licences that weights of this kind carry; of others the name is stated.
-HUB_LICENCES: Final = {
-    *("apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "gpl-3.0"),
-    *("cc-by-nc-sa-4.0", "cc-by-nc-nd-4.0", "cc-by-nd-4.0", "odbl", "openrail"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +187,7 @@ def _readme(weights: Weights, title: str, gradio: str) -> str:
         "pinned": False,
         "short_description": SHORT,
     }
-    head |= _licence(stated)
+    head |= hub_fields(stated)
     if stated_model:
         head["models"] = [stated_model]
     text = resources.files("mmser.publishing").joinpath("space_readme.md").read_text("utf-8")
@@ -204,9 +200,3 @@ def _readme(weights: Weights, title: str, gradio: str) -> str:
         licence=f"The weights are under {stated}." if stated else "The weights state no licence.",
     )
     return f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---\n\n{body}"
-
-
-def _licence(stated: str) -> dict[str, str]:
-    if stated.lower() in HUB_LICENCES:
-        return {"license": stated.lower()}
-    return {"license": "other", "license_name": stated or "not stated"}

@@ -113,7 +113,7 @@ def space_files(weights: Weights, title: str) -> dict[str, bytes | str | Path]:
         "requirements.txt": _requirements(gradio),
         "README.md": _readme(weights, title, gradio),
         ".gitattributes": "".join(f"{name} filter=lfs diff=lfs merge=lfs -text\n" for name in LARGE),
-        "LICENSE": _own().read_text("licenses/LICENSE") or "",
+        "LICENSE": _licence_of_code(),
     }
     package = Path(str(resources.files("mmser")))
     for path in _below(package):
@@ -148,6 +148,13 @@ def _app(weights: Weights, title: str) -> str:
         (number,) = [i for i, line in enumerate(lines) if line.startswith(start)]
         lines[number] = f"{start} {value!r}"
     return "\n".join(lines) + "\n"
+
+
+def _licence_of_code() -> str:
+    """Return the text of the code's licence: installed in the metadata, in a clone beside it."""
+    own = [found.read_text("licenses/LICENSE") for found in metadata.distributions(name="mmser")]
+    text = next((text for text in own if text), None)
+    return text or Path(str(resources.files("mmser"))).with_name("LICENSE").read_text("utf-8")
 
 
 def _own() -> metadata.Distribution:

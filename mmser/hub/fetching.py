@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import logging
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -112,15 +113,21 @@ def git_sha1(content: bytes) -> str:
 @contextlib.contextmanager
 def library_quietly() -> Iterator[None]:
     """Keep huggingface_hub from telling on stderr what is told here, or what goes well in the end."""
-    from huggingface_hub.utils import logging as library_logging
+    from huggingface_hub import utils
 
-    known: Any = library_logging
+    bars: Any = utils
+    known: Any = utils.logging
     level = known.get_verbosity()
     known.set_verbosity_error()
+    hidden = not sys.stderr.isatty() and not bars.are_progress_bars_disabled()  # a bar in a log is noise
+    if hidden:
+        bars.disable_progress_bars()
     try:
         yield
     finally:
         known.set_verbosity(level)
+        if hidden:
+            bars.enable_progress_bars()
 
 
 def _reach(repository: str, revision: str | None, patterns: Sequence[str], kind: Kind) -> Path:

@@ -84,11 +84,10 @@ def push_dataset(
         # Imported here: the line above is printed before torch begins to load.
         from datasets import disable_progress_bars
 
-        from mmser.publishing.dataset import DatasetPlan, require_repository
+        from mmser.publishing.dataset import DatasetPlan
         from mmser.publishing.dataset import push_dataset as push
 
         disable_progress_bars()
-        require_repository(repo)
         plan = DatasetPlan(
             entries=corpora_of(corpora),
             folder=folder,
@@ -97,7 +96,7 @@ def push_dataset(
             license=license,
             license_name=license_name,
             branch=revision,
-            tags=tuple(tag or ()),
+            tags=tuple(dict.fromkeys(tag or ())),
             public=public,
             allow_overlap=allow_overlap,
             skip_bad=skip_bad,

@@ -43,6 +43,7 @@ class Committed:
     changed: tuple[str, ...]  # files that the commit wrote; none where all was there already
     removed: tuple[str, ...]
     created: bool  # whether the repository is new
+    private: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,7 @@ class _Standing:
     tags: Mapping[str, str]  # name → commit
     digests: Mapping[str, str]  # path → sha256 of a large file, git's sha1 of a small one
     created: bool
+    private: bool
 
 
 def commit_files(
@@ -65,7 +67,7 @@ def commit_files(
 ) -> Committed:
     """Write files into a repository, which is made, for its owner alone, where it is not there.
 
-    A repository that is to be public becomes so by `make_public`, once what is in it was seen to work.
+    Its tags come by `tag_commit`, and it is opened by `make_public`, once what is in it was seen to work.
 
     Args:
         files: path in the repository → content.
@@ -98,10 +100,6 @@ def commit_files(
                 if not standing.has_branch:  # it would look like a revision of its own
                     _take_branch_back(api, target)
                 raise
-    with _talking(target, f"the files are published as {commit[:12]}, without all their tags") as api:
-        for tag in target.tags:
-            if tag not in standing.tags:
-                api.create_tag(target.repository, repo_type=target.kind, tag=tag, revision=commit)
     return Committed(
         repository=target.repository,
         commit=commit,
@@ -109,7 +107,27 @@ def commit_files(
         changed=changed,
         removed=removed,
         created=standing.created,
+        private=standing.private,
     )
+
+
+def tag_commit(target: Target, commit: str) -> None:
+    """Give a commit the tags of its target; those that stand there already stay.
+
+    Raises:
+        UsageError: if one stands at another commit by now.
+        MmserError: if the Hub refuses or cannot be reached.
+    """
+    if not target.tags:
+        return
+    with _talking(target, f"the files are published as {commit[:12]}, without all their tags") as api:
+        refs = api.list_repo_refs(target.repository, repo_type=target.kind)
+        there = {tag.name: tag.target_commit for tag in refs.tags}
+        for tag in target.tags:
+            if there.get(tag, commit) != commit:
+                raise UsageError(f"the tag {tag!r} stands at {there[tag][:12]} by now; give another --tag")
+            if tag not in there:
+                api.create_tag(target.repository, repo_type=target.kind, tag=tag, revision=commit)
 
 
 def _take_branch_back(api: "HfApi", target: Target) -> None:
@@ -209,6 +227,7 @@ def _stand(api: "HfApi", target: Target) -> _Standing:
         tags={tag.name: tag.target_commit for tag in refs.tags},
         digests=_digests(api, target, head),
         created=created,
+        private=bool(info.private),
     )
 
 

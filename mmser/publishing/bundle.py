@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from mmser.errors import ModelError
 from mmser.hub.committing import Content
+from mmser.publishing.evidence import without_names
 from mmser.publishing.licence_terms import links, parts_of
 
 CARD: Final = "README.md"
@@ -29,15 +30,7 @@ TAKEN: Final = (
     *("training_data.json", "training_run.json", "validation_profile.json", "measurements.json", NOTES),
 )
 # Of an earlier state in the repository: what no file here replaces, and would be wrong beside it.
-STALE: Final = (
-    CODE,
-    "*.safetensors",
-    "*.bin",
-    "evaluation*.json",
-    EVALUATION_PAGE,
-    NOTES,
-    "training_run.json",
-)
+STALE: Final = (CODE, *TAKEN, "*.safetensors", "*.bin", "evaluation*.json", EVALUATION_PAGE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +92,8 @@ def _config(path: Path, licence: str) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read as JSON: {error}; fetch or train the model again") from error
     config |= {"auto_map": AUTO_MAP, "weights_license": licence}
+    if isinstance(config.get("training_mark"), str):
+        config["training_mark"] = without_names(config["training_mark"])
     for part in (config, config.get("text_config"), config.get("audio_config")):
         name = part.get("_name_or_path") if isinstance(part, dict) else None
         if isinstance(part, dict) and name and (Path(name).is_absolute() or Path(name).exists()):

@@ -13,7 +13,7 @@ from mmser.evaluation.page.markdown import inline, render_part
 from mmser.evaluation.result import Evaluation
 from mmser.publishing.about import About
 from mmser.publishing.bundle import NOTES, WRITTEN, Bundle
-from mmser.publishing.evidence import Evidence
+from mmser.publishing.evidence import Evidence, without_names
 from mmser.publishing.licence_check import CheckedLicence, Source
 from mmser.publishing.metadata import card_data
 from mmser.types import ModelInfo
@@ -61,7 +61,7 @@ def render_model_card(facts: CardFacts) -> str:
             title=about.title or name,
             faults=[inline(fault) for fault in facts.evidence.faults],
             unlicensed=[one.corpus for one in facts.licence.sources if one.acknowledged],
-            mark=inline(model.training_mark) if model.training_mark else "",
+            mark=inline(without_names(model.training_mark)) if model.training_mark else "",
             description=about.description,
             labels=", ".join(model.labels),
             audio_encoder=_audio_encoder(config),

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from mmser.data import CorpusEntry
-from mmser.errors import UsageError, no_temporary_room
-from mmser.hub.committing import Target, commit_files, make_public
+from mmser.errors import no_temporary_room
+from mmser.hub.committing import Target, check_target, commit_files, make_public, tag_commit
 from mmser.publishing.dataset_card import render_dataset_card
 from mmser.publishing.dataset_files import SHARD_BYTES, write_files
 from mmser.publishing.dataset_rows import chosen_entries, prepare_rows
@@ -110,7 +110,7 @@ def push_dataset(plan: DatasetPlan, progress: Tell, *, dry_run: bool = False) ->
     Raises:
         MmserError: as `write_dataset`, and if the Hub refuses.
     """
-    require_repository(plan.repository)
+    check_target(_target(plan))
     try:
         with tempfile.TemporaryDirectory(prefix="mmser-dataset-") as name:
             folder = Path(name)
@@ -125,16 +125,15 @@ def push_dataset(plan: DatasetPlan, progress: Tell, *, dry_run: bool = False) ->
 
 def _commit(plan: DatasetPlan, made: PushedDataset, folder: Path) -> PushedDataset:
     """Commit the files, and what no longer belongs to the dataset away, then open it if that is wanted."""
-    target = Target(
-        repository=plan.repository, kind="dataset", branch=plan.branch, tags=plan.tags, public=plan.public
-    )
+    target = _target(plan)
     done = commit_files(
         {name: folder / name for name in made.files},
         target,
         f"{made.corpus}: {sum(made.rows.values())} rows, {made.license}",
         stale=lambda name: name.startswith("data/") and name.endswith(".parquet"),
     )
-    if plan.public:
+    tag_commit(target, done.commit)
+    if plan.public and done.private:
         make_public(target)
     return replace(
         made,
@@ -146,21 +145,7 @@ def _commit(plan: DatasetPlan, made: PushedDataset, folder: Path) -> PushedDatas
     )
 
 
-def require_repository(name: str) -> None:
-    """Refuse what is no name of a repository.
-
-    Raises:
-        UsageError: and says what one looks like.
-    """
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils._validators import validate_repo_id
-
-    try:
-        validate_repo_id(name)
-        owner, _, own = name.partition("/")
-    except HFValidationError:
-        owner = own = ""
-    if not owner or not own:
-        raise UsageError(
-            f"--repo {name!r} is no repository; write NAME/REPOSITORY, of letters, digits, '-', '_' and '.'"
-        )
+def _target(plan: DatasetPlan) -> Target:
+    return Target(
+        repository=plan.repository, kind="dataset", branch=plan.branch, tags=plan.tags, public=plan.public
+    )

@@ -88,8 +88,7 @@ def prepare_rows(
     terms = terms_of(corpora, license, license_name)
     _require_splits(dataset)
     # A reason to judge agents is none to publish what they sound like; whoever is of unknown role may be one.
-    reasoned = any(entry.agent_reason is not None for entry in entries)
-    dataset, withheld = _withhold_unknown(dataset) if reasoned else (dataset, 0)
+    dataset, withheld = _withhold_unknown(dataset)
     dataset, more = withhold_agents(dataset, ())
     corpus = next(iter(corpora))
     own = licence_of(corpus) is None

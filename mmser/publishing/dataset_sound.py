@@ -45,6 +45,11 @@ class Clips:
         if data is None and not path:
             return None
         file = self._open(data if data is not None else str(path))
+        if row.get("channel") is None and row.get("role") is not None and file.num_channels > 1:
+            raise AudioError(
+                f"{file.name} has {file.num_channels} channels, and the row of a {row['role']} does not say "
+                "which is theirs, so that others would be published with it; fill the column channel"
+            )
         if row.get("start") is not None or row.get("end") is not None or row.get("channel") is not None:
             first, last = _frames(row, file)
             return _part(file, first, last, row.get("channel")), (last - first) / file.sampling_rate, ".flac"

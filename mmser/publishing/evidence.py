@@ -1,12 +1,12 @@
 """What speaks for a model that is to be published: evaluations of these very weights, on unseen rows."""
 
-from collections import Counter
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmser.data.licences import licence_of
-from mmser.errors import DataError, MmserError
+from mmser.errors import DataError, MmserError, UsageError
 from mmser.evaluation.comparing.pairing import EVALUATION
 from mmser.evaluation.division.known_speakers import UNKNOWN
 from mmser.evaluation.division.training_data import hidden_name
@@ -15,6 +15,9 @@ from mmser.evaluation.result import SCHEMA, Evaluation, Part
 from mmser.types import ModelInfo
 
 OVERLAP = "overlap allowed"  # begins the mark of a split that leaks
+# In a mark, after what leaks: "1 speaker in several splits (mine/Anna)".
+_NAMED = re.compile(r"(in several splits|trained(?: or validated)? it) \(.+?\)(?=;|$)")
+_PATH = re.compile(r"(?:[A-Za-z]:)?[~.\w-]*(?:[\\/][^\s'\"(),;:=]+)+")
 REMEDY = "evaluate the model again with: mmser evaluate"
 
 
@@ -46,6 +49,8 @@ def read_evidence(paths: Sequence[Path], folder: Path, model: ModelInfo, *, forc
     named = [path / EVALUATION if path.is_dir() else path for path in paths]
     if not named and (folder / EVALUATION).is_file():
         named = [folder / EVALUATION]
+    if len({path.resolve() for path in named}) < len(named):
+        raise UsageError("one evaluation is given twice; give each once")
     found = tuple(_read(path, model) for path in named)
     faults = tuple(_faults(found, model))
     if faults and not force:
@@ -83,7 +88,8 @@ def _faults(evaluations: Sequence[Evaluation], model: ModelInfo) -> list[str]:
         faults.append("it was evaluated on validation rows alone, which chose it")
     if evaluations and not any(part.n for one in evaluations for part in one.parts):
         faults.append("its evaluation holds no scored row")
-    marks = dict.fromkeys([model.training_mark or "", *(one.mark or "" for one in evaluations)])
+    marks = [model.training_mark or "", *(one.mark or "" for one in evaluations)]
+    marks = list(dict.fromkeys(map(without_names, marks)))
     for mark in marks:
         if OVERLAP in mark:
             faults.append(f"a split leaks ({_short(mark)})")
@@ -94,7 +100,7 @@ def _faults(evaluations: Sequence[Evaluation], model: ModelInfo) -> list[str]:
 
 def _remedy(evaluations: Sequence[Evaluation], folder: Path) -> str:
     if not evaluations:
-        return f"run mmser evaluate {folder.name} DATA -o RESULT and give --evaluation RESULT"
+        return f"run mmser evaluate {folder} DATA -o RESULT and give --evaluation RESULT"
     return "evaluate it on speakers and dialogues that it has not seen"
 
 
@@ -114,19 +120,25 @@ def published(evaluation: Evaluation, name: str) -> Evaluation:
         replace(fold, held_out=tuple(_person(who, own) for who in fold.held_out))
         for fold in evaluation.protocol.folds
     )
-    why = Counter(_without_paths(reason) for reason in evaluation.left_out.values())
     return replace(
         evaluation,
-        model=replace(evaluation.model, id=name),
+        model=replace(evaluation.model, id=name, training_mark=without_names(evaluation.model.training_mark)),
+        mark=None if evaluation.mark is None else without_names(evaluation.mark),
         protocol=replace(evaluation.protocol, folds=folds),
         parts=tuple(_part(part, own) for part in evaluation.parts),
-        left_out={f"{n} rows" if n > 1 else "1 row": reason for reason, n in why.items()},
-        settings={key: _setting(value) for key, value in evaluation.settings.items()},
+        left_out={f"row {n}": _without_paths(why) for n, why in enumerate(evaluation.left_out.values(), 1)},
+        settings={key: _without_paths(value) for key, value in evaluation.settings.items()},
         warnings=tuple(_without_paths(text) for text in evaluation.warnings),
     )
 
 
+def without_names(mark: str) -> str:
+    """Return a mark that says how many speakers, dialogues or clips leak, and not what they are called."""
+    return _NAMED.sub(r"\1", mark)
+
+
 def _part(part: Part, own: set[str]) -> Part:
+    part = replace(part, mark=None if part.mark is None else without_names(part.mark))
     timeline = part.timeline
     if timeline is None or not timeline.left_out:
         return part
@@ -140,11 +152,4 @@ def _person(name: str, own: set[str]) -> str:
 
 def _without_paths(text: str) -> str:
     """Return a sentence in which a file is called by its name alone."""
-    words = [
-        word.rpartition("/")[2] if word.startswith(("/", "~", "./")) else word for word in text.split(" ")
-    ]
-    return " ".join(words)
-
-
-def _setting(value: str) -> str:
-    return _without_paths(value)
+    return _PATH.sub(lambda found: re.split(r"[\\/]", found.group())[-1], text)

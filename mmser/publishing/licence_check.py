@@ -1,6 +1,7 @@
 """Whether weights may be published under a licence: it must not allow more than that of their data."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mmser.data.licences import Licence, licence_of
@@ -32,13 +33,16 @@ class LicenceError(MmserError):
     """Weights would be published under terms that their data do not allow."""
 
 
-def check_licence(declared: str, corpora: Sequence[str], acknowledged: Sequence[str]) -> CheckedLicence:
+def check_licence(
+    declared: str, corpora: Sequence[str], acknowledged: Sequence[str], before: str = ""
+) -> CheckedLicence:
     """Return a licence that the data of a model allow.
 
     Args:
         declared: of the weights.
         corpora: that the model was trained on, by their names.
         acknowledged: corpora without a stated licence that are known to be so.
+        before: licence that the model states itself, which no other may widen.
 
     Raises:
         UsageError: if a corpus is acknowledged that was not trained on, or has a licence.
@@ -57,11 +61,14 @@ def check_licence(declared: str, corpora: Sequence[str], acknowledged: Sequence[
     parts = parts_of(declared)
     if not parts:
         raise LicenceError(
-            f"no licence is declared for the weights; give one with --license, such as {_fitting(sources)}"
+            "no licence is declared for the weights; give one with --license, such as "
+            f"{_fitting(one.licence for one in sources if one.licence is not None)}"
         )
-    fault = _fault(parts, sources)
+    licences = {source.corpus: source.licence for source in sources if source.licence is not None}
+    licences |= _of_model(before)
+    fault = _fault(parts, licences)
     if fault is not None:
-        raise LicenceError(f"{fault}; declare {_fitting(sources)} with --license")
+        raise LicenceError(f"{fault}; declare {_fitting(licences.values())} with --license")
     return CheckedLicence(name=JOINT.join(parts), sources=sources)
 
 
@@ -89,41 +96,55 @@ def _check_acknowledged(names: Sequence[str], sources: Sequence[Source]) -> None
             )
 
 
-def _fault(parts: Sequence[str], sources: Sequence[Source]) -> str | None:
+def _of_model(stated: str) -> dict[str, Licence]:
+    """Return what a model's config states, where that is well known: it may forbid more than its data."""
+    return {
+        f"the model's config ({part})": Licence(
+            name=part, commercial=TERMS[part].commercial, share_alike=TERMS[part].share_alike
+        )
+        for part in parts_of(stated)
+        if part in TERMS
+    }
+
+
+def _fault(parts: Sequence[str], licences: Mapping[str, Licence]) -> str | None:
     """Return what the declared licence allows too much, as a clause; None where it does not."""
-    licences = {source.corpus: source.licence for source in sources if source.licence is not None}
-    own = {licence.name for licence in licences.values()}
-    if own and own <= set(parts):
-        return None  # the terms of all of them
+    named, own = JOINT.join(parts), {licence.name for licence in licences.values()}
     strange = [part for part in parts if part not in TERMS and part not in own]
+    choice = next((part for part in strange if re.search(r"\b(or|with|and)\b|/", part, re.IGNORECASE)), None)
+    if choice is not None:
+        return f"{choice!r} is no single licence; licences that hold together are joined by{JOINT.rstrip()}"
     known = [TERMS[part] for part in parts if part in TERMS]
-    closed = [f"{n} ({one.name})" for n, one in licences.items() if not one.commercial]
-    named = JOINT.join(parts)
-    commercial = all(terms.commercial for terms in known) and all(part in TERMS for part in parts)
-    if closed and strange and all(terms.commercial for terms in known):
+    closed = [_shown(name, one) for name, one in licences.items() if not one.commercial]
+    open_to_trade = all(terms.commercial for terms in known)
+    if closed and open_to_trade and strange:
         return (
             f"it is not known whether {strange[0]!r} forbids commercial use, as the licence of the data that "
             f"trained the model does: {listing(closed, 5)}"
         )
-    if closed and commercial:
+    if closed and open_to_trade and len(known) == len(parts):
         what = "allows commercial use, which the data that trained the model forbid"
         return f"{named} {what}: {listing(closed, 5)}"
-    alike = [f"{n} ({one.name})" for n, one in licences.items() if one.share_alike]
-    if alike and not any(terms.share_alike for terms in known):
+    alike = [_shown(name, one) for name, one in licences.items() if one.share_alike and one.name not in parts]
+    if alike:
         return (
             f"{named} lets others pass the weights on under other terms, which the data that trained the "
             f"model forbid (share-alike): {listing(alike, 5)}"
         )
-    if licences and not strange and not any(terms.attribution for terms in known):
+    if licences and not strange and known and not any(terms.attribution for terms in known):
         return f"{named} asks nobody to name the authors, as the data that trained the model do"
     return None
 
 
-def _fitting(sources: Sequence[Source]) -> str:
-    """Return a well-known licence that all the data allow."""
-    licences = [source.licence for source in sources if source.licence is not None]
+def _shown(name: str, licence: Licence) -> str:
+    return name if licence.name in name else f"{name} ({licence.name})"
+
+
+def _fitting(given: Iterable[Licence]) -> str:
+    """Return well-known licences that all the data allow."""
+    licences = list(given)
+    alike = sorted({licence.name for licence in licences if licence.share_alike})
     commercial = all(licence.commercial for licence in licences)
-    alike = any(licence.share_alike for licence in licences)
-    if commercial:
-        return "CC-BY-SA-4.0" if alike else "Apache-2.0"
-    return "CC-BY-NC-SA-4.0" if alike else "CC-BY-NC-4.0"
+    if not commercial and not any(not TERMS[name].commercial for name in alike if name in TERMS):
+        alike = ["CC-BY-NC-4.0", *alike]
+    return JOINT.join(alike) or "Apache-2.0"

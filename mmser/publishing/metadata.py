@@ -33,7 +33,12 @@ def card_data(
         base_models: Hub ids of the encoders that it was begun with.
         evaluations: of it.
     """
-    results = [one for evaluation in evaluations for one in eval_results(evaluation)]
+    several = len(evaluations) > 1
+    results = [
+        one
+        for number, evaluation in enumerate(evaluations, 1)
+        for one in eval_results(evaluation, f"evaluation {number}" if several else None)
+    ]
     spoken = [
         code for corpus in corpora if corpus in FACTS for code in _LANGUAGE.findall(FACTS[corpus].language)
     ]
@@ -69,11 +74,16 @@ def hub_datasets(corpora: Sequence[str]) -> list[str]:
     return sorted(set(found))
 
 
-def eval_results(evaluation: Evaluation) -> Iterator[EvalResult]:
-    """Yield what the Hub lists: a number for each corpus and metric, its interval beside its name."""
+def eval_results(evaluation: Evaluation, name: str | None = None) -> Iterator[EvalResult]:
+    """Yield what the Hub lists: a number for each corpus and metric, its interval and rows beside its name.
+
+    Args:
+        evaluation: of the model.
+        name: that keeps its numbers from those of another evaluation on the same rows; None = it is alone.
+    """
     corpora = [part for part in evaluation.parts if part.data != "all"] or list(evaluation.parts)
     for part in corpora:
-        for metric, name, score, scale in _scores(part):
+        for metric, said, score, scale in _scores(part):
             if score.value is not None:
                 yield EvalResult(
                     task_type=TASKS[0],
@@ -81,13 +91,11 @@ def eval_results(evaluation: Evaluation) -> Iterator[EvalResult]:
                     dataset_type=part.data,
                     dataset_name=FACTS[part.data].title if part.data in FACTS else part.data,
                     dataset_split=evaluation.protocol.split,
-                    dataset_args={
-                        "protocol": evaluation.protocol.name,
-                        "rows": score.n,
-                        "groups": score.groups,
-                    },
+                    dataset_config=name,
+                    dataset_args={"protocol": evaluation.protocol.name}
+                    | ({"mark": part.mark} if part.mark else {}),
                     metric_type=metric,
-                    metric_name=f"{name}{_interval(score, scale)}",
+                    metric_name=f"{said}{_interval(score, scale)}, n={score.n}",
                     metric_value=round(score.value * scale, 4),
                 )
 

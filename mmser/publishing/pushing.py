@@ -6,10 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmser.errors import MmserError, OutputError
+from mmser.errors import MmserError, OutputError, UsageError
 from mmser.evaluation.division.training_data import TrainingData, read_training_data
 from mmser.evaluation.page.markdown import render_markdown
-from mmser.hub.committing import Committed, Content, Target, check_target, commit_files, make_public
+from mmser.hub.committing import (
+    Committed,
+    Content,
+    Target,
+    check_target,
+    commit_files,
+    make_public,
+    tag_commit,
+)
 from mmser.loading import describe_model, locate
 from mmser.progress import ProgressCallback, ignore_progress
 from mmser.publishing.about import ABOUT, About, read_about
@@ -75,6 +83,11 @@ def prepare(wanted: Wanted) -> Prepared:
     """
     check_target(wanted.target)
     name = None if wanted.model == DEFAULT else wanted.model
+    if name is not None and not Path(name).is_dir():
+        raise UsageError(
+            f"there is no model folder {name!r:.200}; give one that mmser train or save_pretrained wrote, or "
+            f"{DEFAULT}"
+        )
     _, folder = locate(name)
     model = describe_model(name)
     seen = read_training_data(folder)
@@ -85,6 +98,7 @@ def prepare(wanted: Wanted) -> Prepared:
         wanted.license or model.license or "",
         sorted(seen.corpora) if seen is not None else [],
         wanted.acknowledged,
+        before=model.license or "",
     )
     about = _about(wanted.about, folder)
     taken = bundle(folder, licence.name)
@@ -147,7 +161,8 @@ def push(wanted: Wanted, prepared: Prepared, progress: ProgressCallback = ignore
         if here is not None:
             progress("trying the model from the Hub", 0, 0)
             verified = _verified(here, committed, work, prepared.files)
-        if target.public:
+        tag_commit(target, committed.commit)
+        if target.public and committed.private:
             make_public(target)
     return Pushed(committed=committed, verified=verified, public=target.public)
 

@@ -13,7 +13,8 @@ import yaml
 
 from mmser import __version__
 from mmser.errors import MmserError, OutputError, UsageError
-from mmser.loading import FETCHED, describe_model
+from mmser.loading import describe_model
+from mmser.publishing.bundle import bundle
 from mmser.publishing.licence_terms import hub_fields
 from mmser.report.writing import require_writable, write_outputs
 from mmser.types import ModelInfo
@@ -23,6 +24,11 @@ TITLE: Final = "How a call sounds"
 MAX_TITLE: Final = 60  # characters
 SHORT: Final = "Turn by turn, how people on a call sound and speak"  # the Hub takes 60 characters
 LARGE: Final = ("*.safetensors", "*.wav", "*.png")  # the Hub takes binary files through LFS only
+# Of a model's folder; what else lies there (results, corrections) is nobody's business.
+LOADED: Final = (
+    *("config.json", "model.safetensors", "processor_config.json", "preprocessor_config.json", "tokenizer*"),
+    *("special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "LICENSE", "NOTICE*"),
+)
 OWN: Final = ("mmser", "model")  # folders of a Space in which --overwrite leaves nothing of before
 BUNDLED: Final = "mmser/assets/model/"
 PASSED_OVER: Final = ("__pycache__", "*.pyc", ".*", "*~")
@@ -120,9 +126,10 @@ def space_files(weights: Weights, title: str) -> dict[str, bytes | str | Path]:
         name = f"mmser/{path.relative_to(package).as_posix()}"
         if weights.name is None or not name.startswith(BUNDLED):
             files[name] = path
-    for path in sorted(weights.folder.iterdir()) if weights.folder else ():
-        if path.is_file() and any(fnmatch(path.name, one) for one in (*FETCHED, "README.md", "LICENSE*")):
-            files[f"model/{path.name}"] = path
+    if weights.folder is not None:
+        for name, content in bundle(weights.folder, weights.info.license or "").files.items():
+            if any(fnmatch(name, one) for one in LOADED):
+                files[f"model/{name}"] = content
     return files
 
 

@@ -14,11 +14,13 @@ from pathlib import Path
 from mmser.audio import SAMPLING_RATE, open_recording
 from mmser.errors import ModelError
 from mmser.hub.committing import Content, sha256_of
+from mmser.hub.explaining import without_secrets
 from mmser.publishing.clean_run import KINDS
 
 TOLERANCE = 1e-4  # of a logit: what batching may change, and machines differ by
 TEXT = "I have been waiting for three weeks and nobody calls me back"
 START, END, CUSTOMER = 31.0, 34.0, 1  # s and channel of the bundled call, where the customer speaks
+LOADED = ("model.safetensors", "config.json", "processor_config.json", "tokenizer.json")
 MOST_SECONDS = 1800  # for a download and an answer
 
 Logits = Mapping[str, list[float]]
@@ -72,27 +74,39 @@ def clean_logits(
     with resources.as_file(script) as path, tempfile.TemporaryDirectory(dir=work) as home:
         command = [sys.executable, "-I", str(path), source, revision or "-", str(work / "clip.npy"), TEXT]
         environment = {**os.environ, **_login(), "HF_HOME": home, "TOKENIZERS_PARALLELISM": "false"}
-        for name in ("HF_HUB_CACHE", "HF_MODULES_CACHE", "TRANSFORMERS_CACHE", "HF_XET_CACHE"):
+        for name in (
+            "HF_HUB_CACHE",
+            "HUGGINGFACE_HUB_CACHE",
+            "HF_MODULES_CACHE",
+            "TRANSFORMERS_CACHE",
+            "HF_XET_CACHE",
+        ):
             environment.pop(name, None)  # they would lead back to what is here already
         try:
             done = subprocess.run(
                 command, env=environment, cwd=home, capture_output=True, text=True, timeout=MOST_SECONDS
             )
         except subprocess.TimeoutExpired as error:
-            raise ModelError(f"{source} did not answer within {MOST_SECONDS // 60} minutes") from error
+            raise ModelError(
+                f"{source} did not answer within {MOST_SECONDS // 60} minutes; run again"
+            ) from error
         if done.returncode:
             said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            raise ModelError(f"{source} does not load in a process without mmser: {said[:300].rstrip('.')}")
+            said = without_secrets(said)[:300].rstrip(".")
+            raise ModelError(f"{source} does not load in a process without mmser: {said}")
         _compare_files(Path(home), files or {}, source)
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
 def _compare_files(home: Path, files: Mapping[str, Content], source: str) -> None:
     """Compare what a process downloaded into the cache of its home with what was published."""
-    for path in sorted(home.glob("hub/*/snapshots/*/*")):
-        content = files.get(path.name)
-        if content is not None and sha256_of(content) != sha256_of(path.resolve()):
-            raise ModelError(f"{path.name} of {source} did not come from there as it was published")
+    came = {path.name: path.resolve() for path in sorted(home.glob("hub/*/snapshots/*/*"))}
+    for name, content in files.items():
+        if name in came and sha256_of(content) != sha256_of(came[name]):
+            raise ModelError(f"{name} of {source} did not come from there as it was published; push it again")
+    lost = [name for name in files if name not in came and (name in LOADED or name.endswith("_mmser.py"))]
+    if lost:
+        raise ModelError(f"{lost[0]} of {source} was not downloaded, so it is not verified; push it again")
 
 
 def _login() -> dict[str, str]:
@@ -109,6 +123,8 @@ def compare(here: Logits, there: Logits, source: str) -> Verified:
     Raises:
         ModelError: if they differ.
     """
+    if any(len(here[kind]) != len(there[kind]) for kind in KINDS):
+        raise ModelError(f"{source} answers with other logits in a process without mmser; train it again")
     pairs = [(a, b) for kind in KINDS for a, b in zip(here[kind], there[kind], strict=True)]
     differences = [abs(a - b) for a, b in pairs]
     largest = max((d if math.isfinite(d) else math.inf for d in differences), default=math.inf)

@@ -70,7 +70,7 @@ def test_a_dataset_is_pushed_read_again_and_pushed_anew_without_a_change(client:
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (("--repo", "mine"), 2, "is no repository; write NAME/REPOSITORY"),
+        (("--repo", "mine"), 2, "is no repository's name; write NAME/REPOSITORY"),
         (("--repo", "alice/mi ne"), 2, "is no repository"),
         (("--repo", "alice/mine"), 2, "whose licence only you can state"),
         (("--repo", "nobody/mine", "--license", "MIT"), 1, "nobody"),

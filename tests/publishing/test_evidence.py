@@ -92,12 +92,23 @@ def test_people_rows_and_places_of_the_publishers_own_data_are_not_published():
         data=data,
         protocol=replace(EVALUATION.protocol, folds=(fold,)),
         left_out={"mine/call-of-anna": "/home/x/a.wav is broken", "mine/b": "/home/x/a.wav is broken"},
-        settings={"noise": "/home/x/noise", "command": "mmser evaluate m /home/x/mine.csv"},
+        settings={
+            "noise": "/home/x/noise",
+            "command": "mmser evaluate m --data=/home/x/mine.csv 'C:\\home\\x'",
+        },
     )
     shown = published(evaluation, "me/model")
     assert shown.protocol.folds[0].held_out == (hidden_name("mine/Anna"), "ravdess/06")
     text = json.dumps(shown.to_dict())
-    assert "Anna" not in text and "anna" not in text and "/home" not in text
-    assert shown.left_out == {"2 rows": "a.wav is broken"}
+    assert "Anna" not in text and "anna" not in text and "home" not in text
+    mark = "mine: overlap allowed: 2 speakers in several splits (mine/A (B), mine/C); 3 of 4 clips trained it"
+    mark = f"{mark} (mine/x)"
+    marked = replace(
+        evaluation, mark=mark, parts=tuple(replace(part, mark=mark) for part in evaluation.parts)
+    )
+    told = published(marked, "me/model")
+    assert told.mark == "mine: overlap allowed: 2 speakers in several splits; 3 of 4 clips trained it"
+    assert {part.mark for part in told.parts} == {told.mark}
+    assert shown.left_out == {"row 1": "a.wav is broken", "row 2": "a.wav is broken"}
     assert shown.model.id == "me/model"
     assert published(shown, "me/model") == shown or shown.protocol.folds[0].held_out[1] == "ravdess/06"

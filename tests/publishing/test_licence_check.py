@@ -90,3 +90,29 @@ def test_the_hub_is_told_its_own_word_for_a_licence_or_that_it_is_another():
         "license_link": "LICENSE",
     }
     assert parts_of(" mit AND  own ") == ["MIT", "own"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "corpora", "before", "said"),
+    [
+        ("GPL-3.0-only", ("meld",), "GPL-3.0-only", "allows commercial use"),
+        ("MIT", ("goemotions",), "CC-BY-NC-SA-4.0", "forbid: the model's config (CC-BY-NC-SA-4.0); declare"),
+        ("MIT", (), "CC-BY-NC-SA-4.0", "the model's config (CC-BY-NC-SA-4.0)"),
+        ("CC-BY-NC-SA-4.0 OR MIT AND CC-BY-NC-SA-4.0", ("ravdess",), "", "is no single licence"),
+        ("CC-BY-NC-ND-4.0", ("ravdess",), "", "share-alike): ravdess (CC-BY-NC-SA-4.0)"),
+        ("ODbL-1.0", ("emobank",), "", "share-alike): emobank (CC-BY-SA-4.0)"),
+        ("GPL-3.0-only AND CC-BY-NC-4.0", ("ravdess",), "", "share-alike"),
+    ],
+)
+def test_no_way_round_leads_to_a_wider_licence(declared, corpora, before, said):
+    with pytest.raises(LicenceError) as caught:
+        check_licence(declared, corpora, (), before)
+    assert said in str(caught.value)
+
+
+def test_what_is_proposed_is_taken():
+    for corpora in (("meld",), ("ravdess",), ("emobank",), ("emobank", "iemocap"), ("emobank", "nemo")):
+        with pytest.raises(LicenceError) as caught:
+            check_licence("CC0-1.0", corpora, ())
+        proposed = str(caught.value).rpartition("declare ")[2].removesuffix(" with --license")
+        assert check_licence(proposed, corpora, ()).name == proposed

@@ -90,7 +90,7 @@ def test_a_card_has_metadata_that_the_hub_takes_and_says_what_must_be_said(comma
     assert {one.dataset_type for one in results} == {"ravdess", "nemo", "emodb", "goemotions", "meld"}
     uar = next(o for o in results if o.dataset_type == "ravdess" and o.metric_type == "recall")
     assert uar.metric_value == pytest.approx(0.644, abs=5e-4)
-    assert uar.metric_name == "UAR (macro recall), 95 % [0.524, 0.764]" and uar.dataset_split == "test"
+    assert uar.metric_name == "UAR (macro recall), 95 % [0.524, 0.764], n=240" and uar.dataset_split == "test"
     for words in (
         "## Prohibited and out of scope",
         "Art. 5(1)(f)",

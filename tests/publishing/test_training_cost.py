@@ -25,12 +25,12 @@ RUN = TrainingRun(
 )
 
 
-def test_time_and_machine_are_those_of_the_record_and_energy_that_was_not_measured_says_why(tmp_path: Path):
+def test_the_time_is_the_records_and_unmeasured_energy_says_why(tmp_path: Path):
     write_training_run(RUN, tmp_path)
     assert training_cost(tmp_path, About()) == (
         "Training took 1.5 h, in 2 runs on cpu (A processor, 4 cores, 1 process of 2 threads), seed 3; "
-        "`training_run.json` has it by stage. The energy of CPUs was not measured: this machine has no energy "
-        "counters that can be read."
+        "`training_run.json` has it by stage. The energy of CPUs was not measured: this machine has no "
+        "energy counters that can be read."
     )
 
 

@@ -1,11 +1,13 @@
 """`mmser push-dataset` against a local Hub: what arrives is read again, by mmser and by datasets alone."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.hub.clean_client import Client, client_of
+from tests.hub.commands import Commands
 from tests.hub.hub_wire import ALICE
 from tests.hub.local_hub import LocalHub
 from tests.publishing.dataset_fixtures import ROWS, make_own
@@ -32,6 +34,18 @@ print(json.dumps({split: [row["text"] for row in rows] for split, rows in datase
 def hub():
     with LocalHub() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def shared_hub() -> Iterator[LocalHub]:
+    with LocalHub() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def commands(shared_hub: LocalHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
+    with Commands(client_of(shared_hub, tmp_path_factory.mktemp("home"), ALICE.token)) as commands:
+        yield commands
 
 
 @pytest.fixture
@@ -77,19 +91,20 @@ def test_a_dataset_is_pushed_read_again_and_pushed_anew_without_a_change(client:
     ],
 )
 def test_what_cannot_be_pushed_is_one_line(
-    client: Client, tmp_path: Path, options: tuple[str, ...], code: int, said: str
+    commands: Commands, tmp_path: Path, options: tuple[str, ...], code: int, said: str
 ):
-    ran = client.mmser("push-dataset", make_own(tmp_path / "in"), "-q", *options)
-    assert ran.returncode == code and said in ran.stderr and ran.stderr.count("\n") == 1, ran.stderr
+    ran = commands.run("push-dataset", make_own(tmp_path / "in"), "-q", *options)
+    assert ran.code == code and said in ran.stderr and ran.stderr.count("\n") == 1, ran.stderr
 
 
 def test_a_dry_run_shows_every_file_and_the_card_and_sends_nothing(
-    client: Client, hub: LocalHub, tmp_path: Path
+    shared_hub: LocalHub, commands: Commands, tmp_path: Path
 ):
     source = make_own(tmp_path / "in")
-    ran = client.mmser("push-dataset", source, "--license", "MIT", "--repo", "alice/mine", "--dry-run")
-    assert ran.returncode == 0 and "license: mit" in ran.stdout and "nothing was sent" in ran.stdout
-    assert ran.stdout.count(".parquet") == 3 and not hub.asked
+    shared_hub.forget()
+    ran = commands.run("push-dataset", source, "--license", "MIT", "--repo", "alice/mine", "--dry-run")
+    assert ran.code == 0 and "license: mit" in ran.stdout and "nothing was sent" in ran.stdout
+    assert ran.stdout.count(".parquet") == 3 and not shared_hub.asked
 
 
 def test_no_room_for_temporary_files_is_one_sentence(client: Client, tmp_path: Path):

@@ -78,6 +78,7 @@ def test_empty_turns_are_counted_and_nothing_left_is_an_error() -> None:
         read_transcript(b"WEBVTT\n")
 
 
+@pytest.mark.slow
 def test_two_hundred_thousand_turns_load_without_quadratic_work() -> None:
     number = 200_000
     cues = (

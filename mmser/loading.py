@@ -108,6 +108,8 @@ def locate(source: str | PathLike[str] | None, revision: str | None = None) -> t
         UsageError: if a revision is named that cannot be meant.
     """
     text = "" if source is None else fspath(source)
+    if source is not None and not text.strip():
+        raise UsageError("the model's name is empty; name a folder or a Hub id, or leave it out")
     if source is None or Path(text).is_dir():
         if revision is not None:
             raise UsageError(

@@ -102,7 +102,11 @@ def _as_text(wanted: "Wanted", prepared: "Prepared", pushed: "Pushed | None") ->
         lines += [f"tags: {', '.join(target.tags)}"] if target.tags else []
         return "\n".join([*lines, "", "README.md:", "", prepared.card])
     done = pushed.committed
-    what = f"{len(done.changed)} files" if done.changed else "nothing new: all files are there already"
+    what = (
+        f"{len(done.changed)} files"
+        if done.changed or done.removed
+        else "nothing new: all files are there already"
+    )
     lines = [
         f"{done.repository}: {what}, commit {done.commit[:12]}, {'public' if pushed.public else 'private'}"
     ]

@@ -1,5 +1,6 @@
 """`mmser space create`: a Gradio app in a folder, ready for a Space on the Hugging Face Hub."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -46,5 +47,5 @@ def create(
         info = create_space(folder, model=model, title=TITLE if title is None else title, overwrite=overwrite)
     print_result(
         f"{folder}: a Space with the model {info.id} (weights: {info.license or 'no licence stated'})\n"
-        f"try it: cd {folder} && pip install -r requirements.txt && python app.py"
+        f"try it: cd {shlex.quote(str(folder))} && pip install -r requirements.txt && python app.py"
     )

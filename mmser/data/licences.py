@@ -127,4 +127,5 @@ def require_commercial(corpora: Sequence[str]) -> None:
 
 def licence_of(corpus: str) -> Licence | None:
     """Return the licence of a corpus by the name in the column `corpus`; None for the user's own data."""
-    return LICENCES.get("cameo" if corpus.startswith("cameo_") else corpus)
+    name = corpus.strip().casefold()
+    return LICENCES.get("cameo" if name.startswith("cameo_") else name)

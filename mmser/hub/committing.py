@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 Content = bytes | Path
 Kind = Literal["model", "dataset", "space"]
 MAIN = "main"
-NAME = re.compile(r"(?!-|\.)[\w.-]{1,96}(?<!-|\.)", re.ASCII)  # of an owner, and of a repository
+NAME = re.compile(
+    r"(?!.*(?:--|\.\.))(?!-|\.)[\w.-]{1,96}(?<!-)(?<!\.)(?<!\.git)", re.ASCII
+)  # of an owner, and of a repository
 REFERENCE = re.compile(r"[\w][\w./-]{0,199}", re.ASCII)  # a branch or tag, as git and addresses take it
 BLOCK = 1 << 20  # bytes
 
@@ -162,7 +164,11 @@ def check_target(target: Target) -> None:
             "me/my-model, in letters, digits, '-', '_' and '.'"
         )
     for what, name in (("--revision", target.branch), *(("--tag", tag) for tag in target.tags)):
-        if not REFERENCE.fullmatch(name) or ".." in name or name.endswith(("/", ".", ".lock")):
+        odd = name in ("HEAD", *([target.branch, MAIN] if what == "--tag" else ())) or name.startswith(
+            "refs/"
+        )
+        odd = odd or ".." in name or "//" in name or name.endswith(("/", ".", ".lock"))
+        if odd or not REFERENCE.fullmatch(name) or re.fullmatch(r"[0-9a-f]{40}", name):
             raise UsageError(
                 f"{what} {name!r:.80} cannot be; write letters, digits, '-', '_', '.', as in v1.0"
             )

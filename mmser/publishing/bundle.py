@@ -2,6 +2,7 @@
 
 import fnmatch
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -25,12 +26,27 @@ AUTO_MAP: Final = {
 }
 # What is taken from the folder as it is; all else in it stays where it is.
 TAKEN: Final = (
-    *("model.safetensors", "processor_config.json", "preprocessor_config.json", "tokenizer*"),
-    *("special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "NOTICE*", "*.png"),
-    *("training_data.json", "training_run.json", "validation_profile.json", "measurements.json", NOTES),
+    *("model.safetensors", "processor_config.json", "preprocessor_config.json", "tokenizer.json"),
+    *("tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.txt", "vocab.json", "merges.txt", "NOTICE", "NOTICE.txt", "*.png", NOTES),
+    *("training_data.json", "training_run.json", "validation_profile.json", "measurements.json"),
 )
 # Of an earlier state in the repository: what no file here replaces, and would be wrong beside it.
-STALE: Final = (CODE, *TAKEN, "*.safetensors", "*.bin", "evaluation*.json", EVALUATION_PAGE)
+STALE: Final = (
+    *(
+        CODE,
+        "model*.safetensors",
+        "model.safetensors.index.json",
+        "pytorch_model*.bin",
+        NOTES,
+        EVALUATION_PAGE,
+    ),
+    *("evaluation*.json", "training_data.json", "training_run.json", "validation_profile.json"),
+    *("measurements.json", "preprocessor_config.json", "tokenizer.json", "tokenizer.model", "vocab.txt"),
+    *("vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json"),
+)
+# Whose values may hold places on a disk.
+SETTINGS: Final = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +74,7 @@ def bundle(folder: Path, licence: str) -> Bundle:
     left = []
     for path in sorted(folder.iterdir()):
         if path.is_file() and any(fnmatch.fnmatch(path.name, pattern) for pattern in TAKEN):
-            files[path.name] = path.resolve()
+            files[path.name] = _content(path)
         elif not fnmatch.fnmatch(path.name, CODE) and path.name not in _MADE and path.name[0] != ".":
             left.append(path.name + ("/" if path.is_dir() else ""))
     config = _config(folder / "config.json", licence)
@@ -72,6 +88,37 @@ def bundle(folder: Path, licence: str) -> Bundle:
 
 
 _MADE = ("config.json", CARD, LICENCE, EVALUATION_PAGE, "evaluation.json", "about.yaml")
+
+
+def _content(path: Path) -> Content:
+    """Return a file that is taken as it is, or without the places on a disk that it names.
+
+    Raises:
+        ModelError: if it is a link to somewhere else, or damaged.
+    """
+    real = path.resolve()
+    if path.is_symlink() and real.parent != path.parent.resolve() and real.parent.name != "blobs":
+        raise ModelError(
+            f"{path} is a link out of the model's folder; put the file itself there, or take it away"
+        )
+    if path.name not in SETTINGS:
+        return real
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read as JSON: {error}; fetch or train the model again") from error
+    if _without_places(values) == values:
+        return real
+    return (json.dumps(_without_places(values), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _without_places(value: Any) -> Any:
+    """Return JSON in which no text is a place on a disk."""
+    if isinstance(value, dict):
+        return {key: _without_places(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_places(one) for one in value]
+    return "" if isinstance(value, str) and re.match(r"[/~]|\.{1,2}/|[A-Za-z]:\\", value) else value
 
 
 def is_stale(name: str) -> bool:
@@ -98,7 +145,7 @@ def _config(path: Path, licence: str) -> dict[str, Any]:
         name = part.get("_name_or_path") if isinstance(part, dict) else None
         if isinstance(part, dict) and name and (Path(name).is_absolute() or Path(name).exists()):
             part["_name_or_path"] = ""
-    return dict(config)
+    return dict(_without_places(config))
 
 
 def _licence_text(folder: Path, licence: str) -> bytes:

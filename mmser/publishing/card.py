@@ -60,7 +60,7 @@ def render_model_card(facts: CardFacts) -> str:
             written=WRITTEN,
             title=about.title or name,
             faults=[inline(fault) for fault in facts.evidence.faults],
-            unlicensed=[one.corpus for one in facts.licence.sources if one.acknowledged],
+            unlicensed=[inline(one.corpus) for one in facts.licence.sources if one.acknowledged],
             mark=inline(without_names(model.training_mark)) if model.training_mark else "",
             description=about.description,
             labels=", ".join(model.labels),

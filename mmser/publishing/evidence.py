@@ -15,9 +15,15 @@ from mmser.evaluation.result import SCHEMA, Evaluation, Part
 from mmser.types import ModelInfo
 
 OVERLAP = "overlap allowed"  # begins the mark of a split that leaks
-# In a mark, after what leaks: "1 speaker in several splits (mine/Anna)".
-_NAMED = re.compile(r"(in several splits|trained(?: or validated)? it) \(.+?\)(?=;|$)")
-_PATH = re.compile(r"(?:[A-Za-z]:)?[~.\w-]*(?:[\\/][^\s'\"(),;:=]+)+")
+ENCODED = " (encoded anew)"  # what marks say in brackets, beside names of people and rows
+WRITTEN = "(written comments)"
+_CLAUSE = re.compile(r"(?:[^:;]{1,80}: )*(?:\d|speaker|it is not known|temperatures refitted)")
+_PATH = re.compile(r"(?<![\w/:])(?:~|\.{1,2})?(?:/[^\s'\"(),;:]+)+|(?<!\w)[A-Za-z]:\\[^\s'\"(),;]+")
+SETTINGS = (  # of a command, that name nothing of the user's
+    *("protocol", "split", "folds", "seed", "draws", "baselines", "views", "robustness", "robustness_rows"),
+    *("spliced_calls", "fairness", "allow_overlap"),
+)
+NOT_TOLD = "the row could not be used; of the publisher's own data no more is told"
 REMEDY = "evaluate the model again with: mmser evaluate"
 
 
@@ -116,6 +122,13 @@ def published(evaluation: Evaluation, name: str) -> Evaluation:
         name: of the model where it is published.
     """
     own = {one.corpus for one in evaluation.data if licence_of(one.corpus) is None}
+    left_out, warnings, settings = evaluation.left_out, evaluation.warnings, evaluation.settings
+    if own:  # free text and paths may name anybody
+        left_out = dict.fromkeys((f"row {n}" for n in range(1, len(left_out) + 1)), NOT_TOLD)
+        warnings = (
+            (f"{len(warnings)} warnings about the publisher's own data are not told",) if warnings else ()
+        )
+        settings = {key: value for key, value in settings.items() if key in SETTINGS}
     folds = tuple(
         replace(fold, held_out=tuple(_person(who, own) for who in fold.held_out))
         for fold in evaluation.protocol.folds
@@ -126,15 +139,20 @@ def published(evaluation: Evaluation, name: str) -> Evaluation:
         mark=None if evaluation.mark is None else without_names(evaluation.mark),
         protocol=replace(evaluation.protocol, folds=folds),
         parts=tuple(_part(part, own) for part in evaluation.parts),
-        left_out={f"row {n}": _without_paths(why) for n, why in enumerate(evaluation.left_out.values(), 1)},
-        settings={key: _without_paths(value) for key, value in evaluation.settings.items()},
-        warnings=tuple(_without_paths(text) for text in evaluation.warnings),
+        left_out={name: _without_paths(why) for name, why in left_out.items()},
+        settings={key: _without_paths(value) for key, value in settings.items()},
+        warnings=tuple(_without_paths(text) for text in warnings),
     )
 
 
 def without_names(mark: str) -> str:
     """Return a mark that says how many speakers, dialogues or clips leak, and not what they are called."""
-    return _NAMED.sub(r"\1", mark)
+    kept = []
+    for clause in mark.replace(ENCODED, ENCODED.replace("(", "").replace(")", "")).split("; "):
+        told = clause if clause.endswith(WRITTEN) else clause.partition(" (")[0]
+        if _CLAUSE.match(told) or OVERLAP in told:
+            kept.append(told)
+    return "; ".join(kept) or (mark and "a mark that names people or rows")
 
 
 def _part(part: Part, own: set[str]) -> Part:

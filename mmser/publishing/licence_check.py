@@ -9,6 +9,7 @@ from mmser.data.tables import listing
 from mmser.errors import MmserError, UsageError
 from mmser.publishing.licence_terms import JOINT, TERMS, parts_of
 
+MOST = 200  # characters of a licence's name
 UNKNOWN_DATA = "it is not known what the model was trained on"
 
 
@@ -59,6 +60,8 @@ def check_licence(
             f"weights made of it, say so with {flags}, and the card states it"
         )
     parts = parts_of(declared)
+    if not declared.isprintable() or len(declared) > MOST:
+        raise UsageError(f"--license takes one line of at most {MOST} characters; give an SPDX identifier")
     if not parts:
         raise LicenceError(
             "no licence is declared for the weights; give one with --license, such as "

@@ -59,7 +59,7 @@ def parts_of(licence: str) -> list[str]:
     """Return the licences that hold together, each in its usual spelling where it is known."""
     usual = {name.lower(): name for name in TERMS}
     parts = [part.strip() for part in licence.split(JOINT) if part.strip()]
-    return [usual.get(part.lower(), part) for part in parts]
+    return list(dict.fromkeys(usual.get(part.lower(), part) for part in parts))
 
 
 def hub_fields(licence: str) -> dict[str, str]:

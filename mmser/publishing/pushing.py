@@ -83,7 +83,7 @@ def prepare(wanted: Wanted) -> Prepared:
     """
     check_target(wanted.target)
     name = None if wanted.model == DEFAULT else wanted.model
-    if name is not None and not Path(name).is_dir():
+    if name is not None and not (name.strip() and Path(name).is_dir()):
         raise UsageError(
             f"there is no model folder {name!r:.200}; give one that mmser train or save_pretrained wrote, or "
             f"{DEFAULT}"
@@ -91,6 +91,8 @@ def prepare(wanted: Wanted) -> Prepared:
     _, folder = locate(name)
     model = describe_model(name)
     seen = read_training_data(folder)
+    if seen is not None and not any(sum(one.rows.values()) for one in seen.corpora.values()):
+        seen = None  # it says nothing
     evidence = _with_unknown(
         read_evidence(wanted.evaluations, folder, model, force=wanted.force), seen, wanted
     )
@@ -159,7 +161,7 @@ def push(wanted: Wanted, prepared: Prepared, progress: ProgressCallback = ignore
         committed = commit_files(prepared.files, target, message, stale=is_stale)
         verified = None
         if here is not None:
-            progress("trying the model from the Hub", 0, 0)
+            progress(f"written as commit {committed.commit[:12]}, trying it from the Hub", 0, 0)
             verified = _verified(here, committed, work, prepared.files)
         tag_commit(target, committed.commit)
         if target.public and committed.private:
@@ -204,6 +206,8 @@ def _with_unknown(evidence: Evidence, seen: TrainingData | None, wanted: Wanted)
 
 
 def _about(path: Path | None, folder: Path) -> About:
+    if path is not None and not path.is_file():
+        raise UsageError(f"--about {path} is no file; name a YAML file")
     if path is not None:
         return read_about(path)
     own = folder / ABOUT

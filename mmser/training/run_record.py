@@ -169,6 +169,8 @@ def read_training_run(folder: Path) -> TrainingRun | None:
     path = folder / TRAINING_RUN
     if not path.exists():
         return None
+    if path.is_fifo():  # would be waited for
+        raise ModelError(f"{path} is a pipe, no file; take it away")
     try:
         return read_document(path, TrainingRun, SCHEMA, "fetch or train the model again")
     except DataError as error:

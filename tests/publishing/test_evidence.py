@@ -9,9 +9,10 @@ import pytest
 
 from mmser.errors import DataError
 from mmser.evaluation.division.training_data import hidden_name
+from mmser.evaluation.page.markdown import render_markdown
 from mmser.evaluation.result import Evaluation
 from mmser.loading import describe_model
-from mmser.publishing.evidence import EvidenceError, published, read_evidence
+from mmser.publishing.evidence import EvidenceError, published, read_evidence, without_names
 
 FOLDER = Path(str(resources.files("mmser") / "assets" / "model"))
 EVALUATION = Evaluation.from_dict(json.loads((FOLDER / "evaluation.json").read_text("utf-8")))
@@ -100,15 +101,50 @@ def test_people_rows_and_places_of_the_publishers_own_data_are_not_published():
     shown = published(evaluation, "me/model")
     assert shown.protocol.folds[0].held_out == (hidden_name("mine/Anna"), "ravdess/06")
     text = json.dumps(shown.to_dict())
-    assert "Anna" not in text and "anna" not in text and "home" not in text
-    mark = "mine: overlap allowed: 2 speakers in several splits (mine/A (B), mine/C); 3 of 4 clips trained it"
-    mark = f"{mark} (mine/x)"
-    marked = replace(
-        evaluation, mark=mark, parts=tuple(replace(part, mark=mark) for part in evaluation.parts)
-    )
-    told = published(marked, "me/model")
-    assert told.mark == "mine: overlap allowed: 2 speakers in several splits; 3 of 4 clips trained it"
-    assert {part.mark for part in told.parts} == {told.mark}
-    assert shown.left_out == {"row 1": "a.wav is broken", "row 2": "a.wav is broken"}
+    assert "Anna" not in text and "anna" not in text and "home" not in text and "mine.csv" not in text
+    assert len(shown.left_out) == 2 and "1 row without" not in render_markdown(shown)
     assert shown.model.id == "me/model"
     assert published(shown, "me/model") == shown or shown.protocol.folds[0].held_out[1] == "ravdess/06"
+
+
+@pytest.mark.parametrize(
+    ("mark", "told"),
+    [
+        (
+            "m: overlap allowed: 2 speakers in several splits (mine/A (B), mine/C); 3 of 4 clips trained it",
+            "m: overlap allowed: 2 speakers in several splits; 3 of 4 clips trained it",
+        ),
+        (
+            "overlap allowed: 1 clip copied across splits (own/Jane1 (train) and own/Jane2 (test))",
+            "overlap allowed: 1 clip copied across splits",
+        ),
+        (
+            "1 of 2 clips (encoded anew) trained or validated it (Jane, Joe)",
+            "1 of 2 clips encoded anew trained or validated it",
+        ),
+        (
+            "overlap allowed: 1 speaker in several splits (A); Jane) of B",
+            "overlap allowed: 1 speaker in several splits",
+        ),
+        (
+            "overlap allowed: 1 speaker in several splits (A\nB)",
+            "overlap allowed: 1 speaker in several splits",
+        ),
+        *((mark, mark) for mark in (EVALUATION.mark, "speaker-overlapping, dialogue-disjoint", "")),
+        ("it is not known what the model was trained on", "it is not known what the model was trained on"),
+    ],
+)
+def test_a_mark_counts_what_leaks_and_names_nobody(mark: str, told: str):
+    assert without_names(mark) == told
+
+
+def test_of_published_corpora_reasons_stay_and_places_go():
+    evaluation = replace(
+        EVALUATION,
+        left_out={"ravdess/1": "the clip /home/x/a.wav is cut"},
+        warnings=("see https://huggingface.co/me/x, 5/10 rows, file ~/x/y.csv",),
+    )
+    shown = published(evaluation, "me/model")
+    assert shown.left_out == {"ravdess/1": "the clip a.wav is cut"}
+    assert shown.warnings == ("see https://huggingface.co/me/x, 5/10 rows, file y.csv",)
+    assert shown.settings == EVALUATION.settings

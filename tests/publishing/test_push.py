@@ -269,6 +269,10 @@ def test_what_may_not_be_published_is_refused_and_what_is_forced_stands_in_the_c
         ("energi: 1", "holds 'energi', which is not known; known are title"),
         ("title: [1]", "title must be a text"),
         ("- a", "must be a mapping"),
+        ("[]", "must be a mapping"),
+        ("title: '---'", "title"),
+        ('title: "a\\nb"', "title"),
+        ("base_models: [not an id]", "base_models.0"),
         ("a: [", "not valid YAML"),
     ],
 )
@@ -279,7 +283,7 @@ def test_what_is_said_of_a_model_is_checked(commands: Commands, model: Path, tmp
     assert ran.code == 2 and said in ran.stderr, ran.stderr
 
 
-@pytest.mark.parametrize("name", ["", "a b", "../x", "ü", "v1.lock"])
+@pytest.mark.parametrize("name", ["", "a b", "../x", "ü", "v1.lock", "HEAD", "refs/pr/1", "0" * 40])
 def test_a_branch_or_tag_that_git_would_not_take_is_refused_before_anything_is_done(
     hub: LocalHub, commands: Commands, model: Path, name: str
 ):
@@ -310,3 +314,55 @@ def test_a_tag_that_cannot_be_made_is_told_after_the_files_are_there(
     )
     ran = commands.run("push", model, "--repo", "alice/tagless", "--tag", "v1", "--no-verify")
     assert ran.code == 0 and "nothing new" in ran.stdout and "v1" in hub.repository("alice/tagless").tags
+
+
+def test_of_a_folder_only_what_makes_a_model_is_published_and_no_place_on_a_disk(
+    commands: Commands, tmp_path: Path
+):
+    model = publishable(tmp_path / "odd")
+    for name in ("vocab.pkl", "tokenizer.json.bak", "tokenizer_x.bin", "optimizer.pt", ".env", "notes.txt"):
+        (model / name).write_text("secret", "utf-8")
+    settings = json.loads((model / "tokenizer_config.json").read_text("utf-8"))
+    (model / "tokenizer_config.json").write_text(json.dumps(settings | {"name_or_path": "/home/x"}), "utf-8")
+    push = ("push", model, "--repo", "alice/odd", "--dry-run", "--json")
+    ran = commands.run(*push)
+    assert ran.code == 0, ran.stderr
+    said = json.loads(ran.stdout)
+    names = {file["path"] for file in said["files"]}
+    assert not names & {
+        "vocab.pkl",
+        "tokenizer.json.bak",
+        "tokenizer_x.bin",
+        "optimizer.pt",
+        ".env",
+        "notes.txt",
+    }
+    assert "vocab.pkl" in said["left"] and "tokenizer_config.json" in names
+    (model / "vocab.txt").symlink_to("/etc/hostname")
+    ran = commands.run(*push)
+    assert ran.code == 1 and "is a link out of the model's folder" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("", "there is no model folder ''"), ("no/model", "there is no model folder")]
+)
+def test_only_a_folder_or_the_bundled_model_is_pushed(
+    hub: LocalHub, commands: Commands, name: str, said: str
+):
+    ran = commands.run("push", name, "--repo", "alice/x")
+    assert ran.code == 2 and said in ran.stderr and hub.asked == []
+
+
+def test_training_data_that_say_nothing_are_no_training_data(commands: Commands, tmp_path: Path):
+    model = publishable(tmp_path / "empty", licence="MIT", corpora=())
+    ran = commands.run("push", model, "--repo", "alice/x", "--dry-run")
+    assert ran.code == 1 and "it is not known what the model was trained on" in ran.stderr
+
+
+def test_images_and_notices_of_others_stay_in_the_repository(hub: LocalHub, commands: Commands, model: Path):
+    hub.seed(
+        "alice/extra", {"banner.png": b"p", "NOTICE-x.txt": b"n", "training_run.json": b"{}"}, private=True
+    )
+    ran = commands.run("push", model, "--repo", "alice/extra", "--no-verify")
+    assert ran.code == 0 and "removed: training_run.json" in ran.stdout
+    assert {"banner.png", "NOTICE-x.txt"} <= hub.files("alice/extra").keys()

@@ -187,6 +187,8 @@ def read_training_data(folder: Path) -> TrainingData | None:
     path = folder / TRAINING_DATA
     if not path.exists():
         return None
+    if path.is_fifo():  # would be waited for
+        raise ModelError(f"{path} is a pipe, no file; take it away")
     remedy = "fetch or train the model again"
     try:
         data = read_document(path, TrainingData, SCHEMA, remedy)

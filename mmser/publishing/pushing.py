@@ -1,6 +1,7 @@
 """A trained model onto the Hub: checked, in one commit, and seen to work there."""
 
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from mmser.publishing.training_cost import training_cost
 from mmser.publishing.verifying import Verified, clean_logits, compare, own_logits
 
 DEFAULT = "default"
+TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{20,}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +127,7 @@ def prepare(wanted: Wanted) -> Prepared:
         cost=training_cost(folder, about),
     )
     files[CARD] = render_model_card(facts).encode()
+    _require_no_token(files)
     return Prepared(
         files=dict(sorted(files.items())),
         left=taken.left,
@@ -180,6 +183,20 @@ def _verified(
             f"{committed.repository} was written (commit {committed.commit[:12]}) but does not work there: "
             f"{error}; if the network failed, run the same command again, which only verifies"
         ) from error
+
+
+def _require_no_token(files: Mapping[str, Content]) -> None:
+    """Refuse texts in which somebody has left a token: what is published cannot be taken back.
+
+    Raises:
+        UsageError: and names the file.
+    """
+    for name, content in files.items():
+        if isinstance(content, bytes) and TOKEN.search(content):
+            raise UsageError(
+                f"{name} would hold a token of the Hub (hf_…), which everybody could use; take it out of the "
+                "model's folder or about.yaml, and renew it if it was seen"
+            )
 
 
 def _laid_out(files: Mapping[str, Content], folder: Path) -> Path:

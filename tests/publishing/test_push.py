@@ -293,6 +293,7 @@ def test_a_branch_or_tag_that_git_would_not_take_is_refused_before_anything_is_d
     assert hub.asked == []
 
 
+@pytest.mark.slow  # two clean processes more
 def test_a_model_that_answers_otherwise_from_the_hub_is_told_and_stays_private(
     hub: LocalHub, commands: Commands, model: Path
 ):
@@ -366,3 +367,14 @@ def test_images_and_notices_of_others_stay_in_the_repository(hub: LocalHub, comm
     ran = commands.run("push", model, "--repo", "alice/extra", "--no-verify")
     assert ran.code == 0 and "removed: training_run.json" in ran.stdout
     assert {"banner.png", "NOTICE-x.txt"} <= hub.files("alice/extra").keys()
+
+
+def test_a_token_that_somebody_left_in_a_text_is_not_published(commands: Commands, tmp_path: Path):
+    model = publishable(tmp_path / "token")
+    token = "hf_" + "A1b2" * 8
+    for name in ("about.yaml", "README.md"):
+        (model / name).write_text(f"description: log in with {token}\n", "utf-8")
+        ran = commands.run("push", model, "--repo", "alice/x", "--dry-run")
+        assert ran.code == 2 and "would hold a token of the Hub" in ran.stderr
+        assert token not in ran.stdout + ran.stderr
+        (model / name).unlink()

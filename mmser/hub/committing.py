@@ -6,16 +6,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from mmser.errors import MmserError, OutputError, UsageError
-from mmser.hub.explaining import explained
+from mmser.hub.explaining import Kind, explained
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 Content = bytes | Path
-Kind = Literal["model", "dataset", "space"]
 MAIN = "main"
 NAME = re.compile(
     r"(?!.*(?:--|\.\.))(?!-|\.)[\w.-]{1,96}(?<!-)(?<!\.)(?<!\.git)", re.ASCII

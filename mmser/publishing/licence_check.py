@@ -10,7 +10,6 @@ from mmser.errors import MmserError, UsageError
 from mmser.publishing.licence_terms import JOINT, TERMS, parts_of
 
 MOST = 200  # characters of a licence's name
-UNKNOWN_DATA = "it is not known what the model was trained on"
 
 
 @dataclass(frozen=True, kw_only=True)

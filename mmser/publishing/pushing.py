@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmser.errors import MmserError, OutputError, UsageError
+from mmser.evaluation.division.known_speakers import UNKNOWN
 from mmser.evaluation.division.training_data import TrainingData, read_training_data
 from mmser.evaluation.page.markdown import render_markdown
 from mmser.hub.committing import (
@@ -25,7 +26,7 @@ from mmser.publishing.about import ABOUT, About, read_about
 from mmser.publishing.bundle import CARD, EVALUATION_PAGE, bundle, is_stale
 from mmser.publishing.card import CardFacts, evaluation_names, render_model_card
 from mmser.publishing.evidence import Evidence, EvidenceError, published, read_evidence
-from mmser.publishing.licence_check import UNKNOWN_DATA, check_licence
+from mmser.publishing.licence_check import check_licence
 from mmser.publishing.training_cost import training_cost
 from mmser.publishing.verifying import Verified, clean_logits, compare, own_logits
 
@@ -212,14 +213,14 @@ def _laid_out(files: Mapping[str, Content], folder: Path) -> Path:
 
 def _with_unknown(evidence: Evidence, seen: TrainingData | None, wanted: Wanted) -> Evidence:
     """Add that nobody knows what trained the model, where no evaluation says so already."""
-    if seen is not None or UNKNOWN_DATA in evidence.faults:
+    if seen is not None or UNKNOWN in evidence.faults:
         return evidence
     if not wanted.force:
         raise EvidenceError(
-            f"{UNKNOWN_DATA}: its folder has no training_data.json, so neither licences nor leaks can be "
+            f"{UNKNOWN}: its folder has no training_data.json, so neither licences nor leaks can be "
             "checked; train it again, or publish all the same with --force, which the card states"
         )
-    return Evidence(evaluations=evidence.evaluations, faults=(*evidence.faults, UNKNOWN_DATA))
+    return Evidence(evaluations=evidence.evaluations, faults=(*evidence.faults, UNKNOWN))
 
 
 def _about(path: Path | None, folder: Path) -> About:
